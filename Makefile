@@ -1,0 +1,47 @@
+# The ResNet course. `make help` lists what can be done.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.installed
+PAGE := _build/html/index.html
+
+.DEFAULT_GOAL := help
+.PHONY: help book test quick serve lint bench margins clean
+
+help:  ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+book: $(READY)  ## run every chapter and build the book
+	@$(BIN)/jupyter-book build . -W --keep-going -n
+	@echo "The book is ready: open $(CURDIR)/$(PAGE)"
+
+test: lint book  ## everything: lint, types, unit tests, the built book
+	$(BIN)/pytest
+
+quick: lint  ## what needs no build, in under three minutes
+	$(BIN)/pytest -m "not book and not builds"
+
+serve: book  ## show the built book at http://localhost:8000
+	$(BIN)/python -m http.server --bind localhost --directory _build/html 8000
+
+lint: $(READY)  ## ruff and pyright
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+bench: $(READY)  ## speed against torchvision and a plain training loop, side by side
+	$(BIN)/python experiments/bench.py
+
+margins: $(READY)  ## re-run the chapters' claims over ten seeds, at one thread and at two
+	$(BIN)/python experiments/margins.py
+
+clean:  ## remove the built book and its execution cache
+	rm -rf _build
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	{ echo "This needs Python 3.11 or newer as $(PYTHON): install it, or name one with make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --requirement requirements.txt --editable .
+	@touch $@

@@ -1,0 +1,95 @@
+"""The book's own Sphinx extension.
+
+It gives the kernels their settings, re-executes the chapters when something that they read has changed, draws figures
+in the page's colours, and serves MathJax from the book.
+"""
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.fileutil import copy_asset
+
+HERE = Path(__file__).parent
+READ_BY_PAGES = ("labutils/**/*.py", "experiments/runs/*.json", "requirements.txt", "_ext/kernel/*")
+NOT_READ_BY_PAGES = ("labutils/checks/", "labutils/grading/")
+
+
+def prepare_kernels(app: Sphinx, _config: object) -> None:
+    """Point the kernels that the build starts to the settings in ``_ext/kernel``."""
+    profile = Path(app.outdir).parent / ".ipython"
+    (profile / "profile_default").mkdir(parents=True, exist_ok=True)
+    shutil.copy(HERE / "kernel" / "ipython_kernel_config.py", profile / "profile_default")
+    os.environ["IPYTHONDIR"] = str(profile)
+    os.environ["MATPLOTLIBRC"] = str(HERE / "kernel" / "matplotlibrc")
+    os.environ["TQDM_DISABLE"] = "1"
+
+
+def forget_stale_outputs(app: Sphinx, config: Any) -> None:
+    """Clear the execution cache and the parsed pages when a file that pages read, or Python, has changed."""
+    cache = Path(config.nb_execution_cache_path or Path(app.outdir).parent / ".jupyter_cache")
+    stamp = cache.with_name(".read-by-pages")
+    fingerprint = fingerprint_of_inputs(Path(app.srcdir))
+    if stamp.exists() and stamp.read_text() == fingerprint:
+        return
+    shutil.rmtree(cache, ignore_errors=True)
+    shutil.rmtree(app.doctreedir, ignore_errors=True)
+    Path(app.doctreedir).mkdir(parents=True)
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(fingerprint)
+
+
+def fingerprint_of_inputs(root: Path) -> str:
+    """A hash of Python's version and of every file below ``root`` that a page may read."""
+    digest = hashlib.sha256(platform.python_version().encode())
+    for path in sorted({path for pattern in READ_BY_PAGES for path in root.glob(pattern)}):
+        name = path.relative_to(root).as_posix()
+        if not name.startswith(NOT_READ_BY_PAGES):
+            digest.update(f"\n{name}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def inline_figures(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Replace each drawing that a cell made by inline SVG, whose black is the page's text colour."""
+    for number, image in enumerate(list(doctree.findall(nodes.image))):
+        path = Path(app.srcdir, image["uri"])
+        if path.suffix == ".svg" and "jupyter_execute" in path.parts:
+            html = themed_svg(path.read_text(), f"f{number}-", image.get("alt", ""))
+            image.replace_self(nodes.raw("", html, format="html"))
+
+
+def themed_svg(svg: str, prefix: str, alt: str) -> str:
+    """``svg`` as part of a page: ids made unique by ``prefix``, black turned into currentColor, ``alt`` as its name."""
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}", svg)
+    svg = re.sub(r"#000000|\bblack\b", "currentColor", svg)
+    return svg.replace("<svg", f'<svg class="drawing" role="img" aria-label="{escape(alt)}"', 1)
+
+
+def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
+    """Put MathJax and its licence beside the pages, where ``mathjax_path`` points."""
+    if error is None and app.builder.format == "html":
+        copy_asset(HERE / "mathjax", Path(app.outdir) / "_static" / "mathjax")
+
+
+def forget_pages_with_warnings(app: Sphinx, _error: Exception | None) -> None:
+    """Let the next build read every page again after a warning, so that it fails again."""
+    if app._warncount:
+        (Path(app.doctreedir) / "environment.pickle").unlink(missing_ok=True)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the extension."""
+    app.connect("config-inited", prepare_kernels)
+    app.connect("config-inited", forget_stale_outputs)
+    app.connect("doctree-resolved", inline_figures)
+    app.connect("build-finished", copy_mathjax)
+    app.connect("build-finished", forget_pages_with_warnings)
+    return {"parallel_read_safe": True}

@@ -1,0 +1,75 @@
+"""How far are the chapters' claims from chance? Re-run them over ten seeds, at one thread and at two.
+
+    python experiments/margins.py
+
+runs every chapter that has a line ``SEEDS = (...)`` with other seeds in its place, and writes experiments/margins.json:
+for each claim its values, and the strictest bound that the course's rule allows. By that rule a bound lies at least
+twice as far from the median as the worst value does, measured on a logarithmic scale.
+"""
+
+import json
+import os
+import re
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from myst_nb.core.read import read_myst_markdown_notebook
+from nbclient import NotebookClient
+from tqdm import tqdm
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "experiments" / "margins.json"
+SEEDS_LINE = re.compile(r"^SEEDS = \((.+)\)$", re.MULTILINE)
+SEED_COUNT = 10
+THREADS = (1, 2)
+
+
+def run_claims(chapter: Path, seeds: tuple[int, ...], threads: int) -> list[dict[str, Any]]:
+    """Execute the chapter with these seeds and return what it claimed."""
+    source = SEEDS_LINE.sub(f"SEEDS = {seeds}", chapter.read_text())
+    notebook = nbformat.from_dict(read_myst_markdown_notebook(source))
+    with tempfile.TemporaryDirectory() as folder:
+        claims = Path(folder) / "claims"
+        environment = {
+            "LABUTILS_CLAIMS": str(claims),
+            "LABUTILS_THREADS": str(threads),
+            "OMP_NUM_THREADS": str(threads),
+        }
+        NotebookClient(notebook).execute(env=os.environ | environment)
+        return [json.loads(line) for line in claims.read_text().splitlines()]
+
+
+def strictest_bound(values: list[float], at_least: bool) -> float:
+    """The bound twice as far from the median as the worst value, on a logarithmic scale."""
+    median = statistics.median(values)
+    worst = min(values) if at_least else max(values)
+    return worst**2 / median if median else worst
+
+
+def main() -> None:
+    """Run all chapters and write the table."""
+    table = []
+    for chapter in sorted((ROOT / "chapters").glob("*.md")):
+        line = SEEDS_LINE.search(chapter.read_text())
+        if line is None:
+            continue
+        count = len(line[1].rstrip(",").split(","))
+        groups = [tuple(range(first, first + count)) for first in range(0, SEED_COUNT, count)]
+        runs = [(seeds, threads) for threads in THREADS for seeds in groups]
+        results = [run_claims(chapter, *run) for run in tqdm(runs, desc=chapter.stem)]
+        for same_claim in zip(*results, strict=True):
+            values = [claim["value"] for claim in same_claim]
+            bound = strictest_bound(values, same_claim[0]["at_least"] is not None)
+            entry = {key: same_claim[0][key] for key in ("claim", "at_least", "at_most")}
+            table.append({"chapter": chapter.stem, **entry, "strictest": bound, "values": values})
+    RESULTS.write_text(json.dumps(table, indent=1) + "\n")
+    for entry in table:
+        stated = entry["at_least"] if entry["at_least"] is not None else entry["at_most"]
+        print(f"{entry['chapter']}: {entry['claim']}: states {stated:g}, may state {entry['strictest']:.3g}")
+
+
+if __name__ == "__main__":
+    main()

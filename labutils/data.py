@@ -1,0 +1,187 @@
+"""The image sets of the course, all in one shape: :class:`ImageData`."""
+
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from labutils.vision import load_torchvision
+
+
+class DataError(RuntimeError):
+    """A data set is missing or damaged. The message says which file, and what to do."""
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """Training and test images, labels, and what normalises them.
+
+    ``train_images`` and ``test_images`` are (N, C, H, W): uint8 from 0 to 255, or float32 from 0 to 1.
+    ``train_labels`` and ``test_labels`` are (N,), int64. ``mean`` and ``std`` are (C, 1, 1), per channel of the
+    training images on the scale from 0 to 1.
+    """
+
+    train_images: Tensor
+    train_labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
+    mean: Tensor
+    std: Tensor
+    classes: tuple[str, ...]
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """(N, C, H, W), uint8 or float32 -> float32 on the same device, with the training set's mean 0 and std 1."""
+        if images.dtype == torch.uint8:
+            images = images.float() / 255
+        return (images - self.mean.to(images.device)) / self.std.to(images.device)
+
+
+def digits() -> ImageData:
+    """1,797 handwritten digits of 8x8 grey pixels, bundled with scikit-learn: 1,437 to train on, 360 to test on.
+
+    The split is the same every time, and every class has the same share in both parts.
+    """
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    bunch: Any = load_digits()
+    images = (bunch.images[:, None] / 16).astype(np.float32)
+    parts = train_test_split(images, bunch.target, test_size=360, random_state=0, stratify=bunch.target)
+    train_images, test_images, train_labels, test_labels = (torch.as_tensor(part) for part in parts)
+    return ImageData(
+        train_images,
+        train_labels.long(),
+        test_images,
+        test_labels.long(),
+        train_images.mean().reshape(1, 1, 1),
+        train_images.std().reshape(1, 1, 1),
+        tuple(str(name) for name in bunch.target_names),
+    )
+
+
+def cifar10(root: str | Path, download: bool = False) -> ImageData:
+    """CIFAR-10 (Krizhevsky 2009): 50,000 training and 10,000 test images of 32x32 colour pixels, uint8.
+
+    ``root`` holds ``cifar-10-python.tar.gz``, or the folder ``cifar-10-batches-py`` unpacked from it; with
+    ``download`` the archive is fetched where both are missing. Every file is read only if its checksum is right.
+    Raises DataError if the data is not there, can't be fetched, or is damaged.
+    """
+    cifar: Any = load_torchvision().datasets.CIFAR10
+    root = Path(root)
+    archive = root / cifar.filename
+    try:
+        train, test = cifar(root, train=True), cifar(root, train=False)
+    except RuntimeError:
+        if not (archive.exists() or download):
+            raise _not_there(root, cifar) from None
+        _unpack(root, archive, cifar)
+        train, test = cifar(root, train=True), cifar(root, train=False)
+    return _from_uint8(train.data, train.targets, test.data, test.targets, train.classes)
+
+
+def _not_there(root: Path, cifar: Any) -> DataError:
+    folder = root / cifar.base_folder
+    if folder.exists():
+        return DataError(
+            f"{folder} is incomplete or damaged: delete it, and put {cifar.filename} beside it to unpack again."
+        )
+    return DataError(
+        f"CIFAR-10 is not in {root}: call cifar10({str(root)!r}, download=True) once with a network, "
+        f"or put {cifar.filename} from {cifar.url} there."
+    )
+
+
+def _unpack(root: Path, archive: Path, cifar: Any) -> None:
+    """Fetch the archive where it is missing, refuse a damaged one, unpack it."""
+    from torchvision.datasets.utils import check_integrity
+
+    was_there = archive.exists()
+    if was_there and not check_integrity(str(archive), cifar.tgz_md5):
+        raise DataError(
+            f"{archive} is damaged (its MD5 checksum is not {cifar.tgz_md5}): delete it and fetch it again."
+        )
+    try:
+        cifar(root, download=True)
+    except (OSError, RuntimeError, tarfile.TarError) as error:
+        if was_there:
+            raise DataError(f"{archive} could not be unpacked into {root}: {error}.") from error
+        archive.unlink(missing_ok=True)
+        raise DataError(
+            f"CIFAR-10 could not be downloaded ({error}): get {cifar.url} on a machine with a network "
+            f"and put it into {root}."
+        ) from error
+
+
+def image_folder(root: str | Path) -> ImageData:
+    """Images from ``root/train/<class>/`` and ``root/test/<class>/``, all of one size, as uint8 in RGB.
+
+    Raises DataError if a folder is missing, the two parts differ in classes, a file is no picture, or sizes differ.
+    """
+    root = Path(root)
+    image_folders: list[Any] = []
+    for part in ("train", "test"):
+        try:
+            image_folders.append(load_torchvision().datasets.ImageFolder(root / part))
+        except FileNotFoundError as error:
+            raise DataError(f"{root / part} must hold one folder of images for each class: {error}") from None
+    train, test = image_folders
+    if train.classes != test.classes:
+        differing = sorted(set(train.classes) ^ set(test.classes))
+        raise DataError(
+            f"{root}/train and {root}/test must have the same classes; only one has {', '.join(differing)}."
+        )
+    return _from_uint8(_read_images(train), train.targets, _read_images(test), test.targets, train.classes)
+
+
+def _read_images(folder: Any) -> np.ndarray:
+    """All pictures of a torchvision ImageFolder, (N, H, W, 3)."""
+    first_path = folder.samples[0][0]
+    images: np.ndarray | None = None
+    for i, (path, _) in enumerate(tqdm(folder.samples, desc=f"reading {folder.root}", unit="image")):
+        try:
+            image = np.asarray(folder.loader(path))
+        except OSError as error:
+            raise DataError(f"{path} is not a readable picture: delete or replace it ({error}).") from error
+        if images is None:
+            images = np.empty((len(folder.samples), *image.shape), np.uint8)
+        if image.shape != images.shape[1:]:
+            raise DataError(
+                f"all images must have one size, so resize them first: "
+                f"{path} is {_size(image)}, {first_path} is {_size(images[0])}."
+            )
+        images[i] = image
+    assert images is not None  # ImageFolder refuses an empty folder
+    return images
+
+
+def _size(image: np.ndarray) -> str:
+    return f"{image.shape[1]}x{image.shape[0]}"
+
+
+def _from_uint8(
+    train_images: np.ndarray,
+    train_labels: list[int],
+    test_images: np.ndarray,
+    test_labels: list[int],
+    classes: list[str],
+) -> ImageData:
+    """ImageData from images of shape (N, H, W, 3)."""
+    train = torch.from_numpy(train_images).permute(0, 3, 1, 2).contiguous()
+    test = torch.from_numpy(test_images).permute(0, 3, 1, 2).contiguous()
+    mean, std = _channel_statistics(train)
+    return ImageData(train, torch.tensor(train_labels), test, torch.tensor(test_labels), mean, std, tuple(classes))
+
+
+def _channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation per channel, (C, 1, 1) each, counted from the histogram of the 256 values."""
+    levels = torch.arange(256, dtype=torch.float64) / 255
+    shares = torch.stack([torch.bincount(images[:, c].flatten(), minlength=256) for c in range(images.shape[1])])
+    shares = shares / shares.sum(1, keepdim=True)
+    mean = shares @ levels
+    std = (shares @ levels**2 - mean**2).sqrt()
+    return mean.float().reshape(-1, 1, 1), std.float().reshape(-1, 1, 1)

@@ -1,0 +1,176 @@
+"""Residual networks and their plain twins, with torchvision's attribute names.
+
+The classes are the ones that the chapters build line by line. Attribute names follow torchvision
+(``conv1 bn1 conv2 bn2 downsample``, ``layer1`` ... ``fc``), so that the keys of a ``state_dict`` match.
+
+``cifar_resnet(depth)`` with 10 classes and 3 input channels has 269,722 parameters at 20 layers, 853,018 at 56
+and 1,727,962 at 110 (He et al. 2016, Table 6: 0.27M, 0.85M, 1.7M), with shortcut A as without any.
+``resnet18`` has 11,689,512 parameters and ``resnet34`` 21,797,672.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Shortcut = Literal["A", "B", "C"]
+
+
+def conv3x3(in_channels: int, out_channels: int, stride: int = 1) -> nn.Conv2d:
+    """3x3 convolution that keeps the map's size at stride 1. No bias, since a BN follows."""
+    return nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
+
+
+def conv1x1(in_channels: int, out_channels: int, stride: int = 1) -> nn.Conv2d:
+    """1x1 convolution without bias."""
+    return nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+
+
+class PadShortcut(nn.Module):
+    """Option A: keep every ``stride``-th pixel and append channels of zeros. It has no parameters.
+
+    (N, in_channels, H, W) -> (N, out_channels, ceil(H / stride), ceil(W / stride)).
+    Raises ValueError where out_channels < in_channels.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+        super().__init__()
+        if out_channels < in_channels:
+            raise ValueError(f"PadShortcut only adds channels: it can't go from {in_channels} to {out_channels}.")
+        self.extra = out_channels - in_channels
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x[:, :, :: self.stride, :: self.stride]
+        return F.pad(x, (0, 0, 0, 0, 0, self.extra))
+
+
+def projection(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
+    """A strided 1x1 convolution and BN: the shortcut with parameters."""
+    return nn.Sequential(conv1x1(in_channels, out_channels, stride), nn.BatchNorm2d(out_channels))
+
+
+def make_shortcut(option: Shortcut, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+    """The shortcut that He et al. 2016 call option A, B or C. Raises ValueError for any other."""
+    if option not in get_args(Shortcut):
+        raise ValueError(f"shortcut must be 'A', 'B', 'C', or None for the plain twin, not {option!r}.")
+    shape_changes = stride != 1 or in_channels != out_channels
+    if option == "C" or (option == "B" and shape_changes):
+        return projection(in_channels, out_channels, stride)
+    if option == "A" and shape_changes:
+        return PadShortcut(in_channels, out_channels, stride)
+    return nn.Identity()
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions and a shortcut around them, or the plain stack where ``shortcut`` is None.
+
+    (N, in_channels, H, W) -> (N, out_channels, ceil(H / stride), ceil(W / stride)).
+    """
+
+    expansion = 1
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1, shortcut: Shortcut | None = "B") -> None:
+        super().__init__()
+        self.conv1 = conv3x3(in_channels, out_channels, stride)
+        self.bn1 = nn.BatchNorm2d(out_channels)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = conv3x3(out_channels, out_channels)
+        self.bn2 = nn.BatchNorm2d(out_channels)
+        self.downsample = None if shortcut is None else make_shortcut(shortcut, in_channels, out_channels, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.bn2(self.conv2(out))
+        if self.downsample is not None:
+            out += self.downsample(x)
+        return self.relu(out)
+
+
+def make_stage(
+    in_channels: int, out_channels: int, blocks: int, stride: int, shortcut: Shortcut | None
+) -> nn.Sequential:
+    """``blocks`` basic blocks in a row. The first one changes the shape."""
+    first = BasicBlock(in_channels, out_channels, stride, shortcut)
+    return nn.Sequential(first, *(BasicBlock(out_channels, out_channels, 1, shortcut) for _ in range(blocks - 1)))
+
+
+def he_init(model: nn.Module) -> None:
+    """Draw every convolution's weights from He's normal distribution, with variance 2 / (fan out), in place."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+class ResNet(nn.Module):
+    """The ImageNet net of He et al. 2016, Table 1, from basic blocks. (N, 3, H, W) -> (N, num_classes)."""
+
+    def __init__(self, layers: Sequence[int], num_classes: int = 1000) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        self.layer1 = make_stage(64, 64, layers[0], 1, "B")
+        self.layer2 = make_stage(64, 128, layers[1], 2, "B")
+        self.layer3 = make_stage(128, 256, layers[2], 2, "B")
+        self.layer4 = make_stage(256, 512, layers[3], 2, "B")
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(512, num_classes)
+        he_init(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return self.fc(self.avgpool(x).flatten(1))
+
+
+def resnet18(num_classes: int = 1000) -> ResNet:
+    """ResNet-18 with option B shortcuts, as in torchvision: 11,689,512 parameters for 1000 classes."""
+    return ResNet([2, 2, 2, 2], num_classes)
+
+
+def resnet34(num_classes: int = 1000) -> ResNet:
+    """ResNet-34 with option B shortcuts, as in torchvision: 21,797,672 parameters for 1000 classes."""
+    return ResNet([3, 4, 6, 3], num_classes)
+
+
+class CifarResNet(nn.Module):
+    """The net for small images of He et al. 2016, section 4.2: three stages of ``blocks`` blocks, 16, 32 and 64 wide.
+
+    (N, in_channels, H, W) -> (N, num_classes).
+    """
+
+    def __init__(self, blocks: int, shortcut: Shortcut | None, num_classes: int, in_channels: int) -> None:
+        super().__init__()
+        self.conv1 = conv3x3(in_channels, 16)
+        self.bn1 = nn.BatchNorm2d(16)
+        self.relu = nn.ReLU(inplace=True)
+        self.layer1 = make_stage(16, 16, blocks, 1, shortcut)
+        self.layer2 = make_stage(16, 32, blocks, 2, shortcut)
+        self.layer3 = make_stage(32, 64, blocks, 2, shortcut)
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(64, num_classes)
+        he_init(self)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(self.bn1(self.conv1(x)))
+        x = self.layer3(self.layer2(self.layer1(x)))
+        return self.fc(self.avgpool(x).flatten(1))
+
+
+def cifar_resnet(
+    depth: int, shortcut: Shortcut | None = "A", num_classes: int = 10, in_channels: int = 3
+) -> CifarResNet:
+    """The (6n+2)-layer net for small images, or its plain twin where ``shortcut`` is None.
+
+    Raises ValueError for a depth that is not 6n+2 with n >= 1, and for an unknown shortcut.
+    """
+    blocks, rest = divmod(depth - 2, 6)
+    if rest or blocks < 1:
+        below = 6 * max(blocks, 1) + 2
+        raise ValueError(
+            f"depth must be 6n+2 with n >= 1 (8, 14, 20, ...), so not {depth}; try {below} or {below + 6}."
+        )
+    return CifarResNet(blocks, shortcut, num_classes, in_channels)
