@@ -180,8 +180,8 @@ def _from_uint8(
 def _channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation per channel, (C, 1, 1) each, counted from the histogram of the 256 values."""
     levels = torch.arange(256, dtype=torch.float64) / 255
-    shares = torch.stack([torch.bincount(images[:, c].flatten(), minlength=256) for c in range(images.shape[1])])
-    shares = shares / shares.sum(1, keepdim=True)
+    counts = torch.stack([torch.bincount(channel.flatten(), minlength=256) for channel in images.unbind(1)]).double()
+    shares = counts / counts.sum(1, keepdim=True)
     mean = shares @ levels
     std = (shares @ levels**2 - mean**2).sqrt()
     return mean.float().reshape(-1, 1, 1), std.float().reshape(-1, 1, 1)

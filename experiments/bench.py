@@ -1,0 +1,98 @@
+"""Speed, side by side in one run: our ResNet-18 against torchvision's, and ``fit`` against a plain training loop.
+
+    python experiments/bench.py
+
+Each figure is the median (and the quartiles) of at least 15 pairs, the two sides taking turns within a pair.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+from tqdm import tqdm
+
+from labutils import data, models
+from labutils.training import fit
+from labutils.vision import load_torchvision
+
+PAIRS = 15
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long ``work`` takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def compare(title: str, ours: Callable[[], object], theirs: Callable[[], object]) -> list[float]:
+    """Time both in turns, the order changing from pair to pair, print theirs/ours, and return the times of ours."""
+    for work in (ours, theirs):
+        work()
+    times: dict[Callable[[], object], list[float]] = {ours: [], theirs: []}
+    for pair in tqdm(range(PAIRS), desc=title):
+        for work in (ours, theirs) if pair % 2 else (theirs, ours):
+            times[work].append(seconds(work))
+    ratios = [b / a for a, b in zip(times[ours], times[theirs], strict=True)]
+    print(f"{title}: {summary(ratios, '.3f')} times as fast")
+    return times[ours]
+
+
+def summary(values: list[float], form: str) -> str:
+    """Median and quartiles as text."""
+    low, median, high = statistics.quantiles(values, n=4)
+    return f"{median:{form}} (quartiles {low:{form}} to {high:{form}})"
+
+
+def training_step(model: nn.Module) -> Callable[[], None]:
+    """One SGD step on four random 224x224 images."""
+    images, labels = torch.randn(4, 3, 224, 224), torch.randint(1000, (4,))
+    optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        F.cross_entropy(model(images), labels).backward()
+        optimizer.step()
+
+    return step
+
+
+def plain_epoch(images: data.ImageData) -> None:
+    """One epoch of ResNet-20 on the digits as a tutorial would write it, with a DataLoader, and one test."""
+    model = models.cifar_resnet(20, in_channels=1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.02, momentum=0.9, weight_decay=1e-4)
+    train = TensorDataset(images.normalise(images.train_images), images.train_labels)
+    test = TensorDataset(images.normalise(images.test_images), images.test_labels)
+    for batch, labels in DataLoader(train, batch_size=64, shuffle=True):
+        loss = F.cross_entropy(model(batch), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    model.eval()
+    with torch.no_grad():
+        for batch, labels in DataLoader(test, batch_size=1000):
+            (model(batch).argmax(1) == labels).sum().item()
+
+
+def main() -> None:
+    """Print all comparisons."""
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {PAIRS} pairs each")
+    ours, theirs = models.resnet18(), load_torchvision().models.resnet18()
+    compare("ResNet-18 training step, ours against torchvision's", training_step(ours), training_step(theirs))
+
+    digits = data.digits()
+
+    def fit_epoch() -> None:
+        fit(models.cifar_resnet(20, in_channels=1), digits, epochs=1, device="cpu", progress=False)
+
+    times = compare("ResNet-20 epoch on digits, fit against a plain loop", fit_epoch, lambda: plain_epoch(digits))
+    speeds = [len(digits.train_images) / taken for taken in times]
+    print(f"fit: {summary(speeds, '.0f')} images a second")
+
+
+if __name__ == "__main__":
+    main()

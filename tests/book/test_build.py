@@ -1,0 +1,127 @@
+"""The build: it fails every time there is something wrong, and executes again only what must be."""
+
+from pathlib import Path
+
+import pytest
+from course import fingerprint_of_inputs, themed_svg
+
+from tests.conftest import build, make_book
+
+PAGE = """---
+file_format: mystnb
+kernelspec:
+  name: python3
+  display_name: Python 3
+---
+
+# A page
+
+{sentence}
+
+```{{code-cell}} ipython3
+{code}
+```
+"""
+COUNTING = "with open('runs', 'a') as file:\n    print('ran', file=file)"
+
+
+def runs(root: Path) -> int:
+    """How often the page of COUNTING was executed."""
+    return (root / "runs").read_text().count("ran")
+
+
+@pytest.mark.builds
+def test_a_raising_chapter_fails_the_build_every_time(tmp_path: Path) -> None:
+    make_book(tmp_path, PAGE.format(sentence="It raises.", code="1 / 0"))
+    for _ in range(2):
+        result = build(tmp_path)
+        assert result.returncode != 0
+        assert "ZeroDivisionError" in result.stderr
+
+
+@pytest.mark.builds
+def test_a_warning_fails_the_build_every_time(tmp_path: Path) -> None:
+    make_book(tmp_path, "# A page\n\nIt [leads nowhere](no-such-page.md).\n")
+    for _ in range(2):
+        result = build(tmp_path)
+        assert result.returncode != 0
+        assert "no-such-page" in result.stderr
+
+
+@pytest.mark.builds
+def test_a_changed_helper_executes_again_and_a_changed_sentence_does_not(tmp_path: Path) -> None:
+    page = make_book(tmp_path, PAGE.format(sentence="It counts its runs.", code=COUNTING)) / "page.md"
+    helper = tmp_path / "labutils" / "helper.py"
+    helper.parent.mkdir()
+    helper.write_text("answer = 41")
+    assert build(tmp_path).returncode == 0
+    assert runs(tmp_path) == 1
+
+    page.write_text(page.read_text().replace("It counts", "This page counts"))
+    assert build(tmp_path).returncode == 0
+    assert runs(tmp_path) == 1
+    assert "This page counts" in (tmp_path / "_build" / "html" / "page.html").read_text()
+
+    helper.write_text("answer = 42")
+    assert build(tmp_path).returncode == 0
+    assert runs(tmp_path) == 2
+
+
+@pytest.mark.builds
+def test_a_chapter_that_fails_after_a_changed_helper_still_fails_the_next_time(tmp_path: Path) -> None:
+    helper = tmp_path / "labutils" / "helper.py"
+    make_book(tmp_path, PAGE.format(sentence="It reads a helper.", code="exec(open('labutils/helper.py').read())"))
+    helper.parent.mkdir()
+    helper.write_text("answer = 42")
+    assert build(tmp_path).returncode == 0
+    helper.write_text("1 / 0")
+    for _ in range(2):
+        assert build(tmp_path).returncode != 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "labutils/models.py",
+        "labutils/deep/er.py",
+        "experiments/runs/a.json",
+        "requirements.txt",
+        "_ext/kernel/matplotlibrc",
+    ],
+)
+def test_what_pages_read_changes_the_fingerprint(name: str, tmp_path: Path) -> None:
+    before = fingerprint_of_inputs(tmp_path)
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text("1")
+    first = fingerprint_of_inputs(tmp_path)
+    (tmp_path / name).write_text("2")
+    assert len({before, first, fingerprint_of_inputs(tmp_path)}) == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["labutils/checks/engine.py", "labutils/grading/run.py", "chapters/a.md", "tests/test_a.py"]
+)
+def test_what_pages_do_not_read_leaves_the_fingerprint(name: str, tmp_path: Path) -> None:
+    before = fingerprint_of_inputs(tmp_path)
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).write_text("1")
+    assert fingerprint_of_inputs(tmp_path) == before
+
+
+def test_a_new_python_changes_the_fingerprint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = fingerprint_of_inputs(tmp_path)
+    monkeypatch.setattr("platform.python_version", lambda: "3.99.0")
+    assert fingerprint_of_inputs(tmp_path) != before
+
+
+def test_a_drawing_takes_the_page_colours_and_keeps_its_own() -> None:
+    svg = (
+        '<?xml?><svg><metadata>2026</metadata><g id="a" style="stroke: #000000; fill: #3a7fc1"/><use href="#a"/></svg>'
+    )
+    themed = themed_svg(svg, "f1-", 'two "lines"')
+    assert 'id="f1-a"' in themed
+    assert 'href="#f1-a"' in themed
+    assert "stroke: currentColor; fill: #3a7fc1" in themed
+    assert 'role="img" aria-label="two &quot;lines&quot;"' in themed
+    assert "2026" not in themed
+    assert "<?xml" not in themed

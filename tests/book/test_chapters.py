@@ -1,0 +1,119 @@
+"""What the chapters printed when the book was built, read from its execution cache, and what their code must be."""
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jupyter_cache import get_cache
+from myst_nb.core.read import read_myst_markdown_notebook
+
+from tests.book.faults import page_names
+from tests.conftest import ROOT
+
+CHAPTERS = [name for name in page_names(ROOT) if name.startswith("chapters/")]
+
+
+def code_of(chapter: str) -> list[str]:
+    """The source of each code cell."""
+    cells: Any = read_myst_markdown_notebook((ROOT / f"{chapter}.md").read_text())["cells"]
+    return [cell["source"] for cell in cells if cell["cell_type"] == "code"]
+
+
+def printed(chapter: str) -> str:
+    """All that the chapter's cells wrote to their output when it was last executed."""
+    cache = get_cache(ROOT / "_build" / ".jupyter_cache")
+    everything: Any = cache.list_cache_records()
+    records = [record for record in everything if Path(record.uri) == ROOT / f"{chapter}.md"]
+    newest = max(records, key=lambda record: record.created)
+    notebook = cache.get_cache_bundle(newest.pk).nb
+    assert [cell.source for cell in notebook.cells if cell.cell_type == "code"] == code_of(chapter), "stale outputs"
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return "".join(output.text for output in outputs if output.output_type == "stream" and output.name == "stdout")
+
+
+def values(chapter: str) -> dict[str, float]:
+    """The values that the chapter recorded, by name."""
+    lines = re.findall(r"^(\w+) = ([-\d.,e+]+)$", printed(chapter), re.MULTILINE)
+    return {name: float(value.replace(",", "")) for name, value in lines}
+
+
+@pytest.mark.book
+def test_degradation_is_seen_and_the_residual_twins_turn_it_round() -> None:
+    seen = values("chapters/01-degradation")
+    assert seen["plain_56_loss"] > 20 * seen["plain_20_loss"]
+    assert max(seen["plain_8_loss"], seen["plain_20_loss"]) < 0.1
+    assert seen["plain_20_early"] > seen["plain_8_early"]
+    assert seen["residual_8_loss"] > seen["residual_20_loss"] > seen["residual_56_loss"]
+    assert seen["plain_56_parameters"] == seen["residual_56_parameters"]
+    assert seen["sweep_best_56"] > 3 * seen["sweep_worst_20"]
+
+
+@pytest.mark.book
+def test_the_construction_is_as_good_as_the_shallow_net() -> None:
+    seen = values("chapters/01-degradation")
+    assert seen["inserted"] == 48
+    assert seen["constructed_loss"] == seen["shallow_loss"] < 0.1
+
+
+@pytest.mark.book
+def test_the_block_chapter_printed_the_known_counts() -> None:
+    seen = values("chapters/03-residual-block")
+    assert (seen["one_conv"], seen["one_bn"], seen["both"]) == (2304, 32, 4672)
+    assert seen["parameters_plain"] == seen["parameters_a"] == 269_722
+    assert (seen["parameters_b"], seen["parameters_c"]) == (272_474, 283_962)
+    assert seen["changed_later"] == 0
+
+
+@pytest.mark.book
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_claim_was_checked(chapter: str) -> None:
+    calls = sum(source.count("claim(") for source in code_of(chapter))
+    assert printed(chapter).count("holds: ") == calls > 0
+
+
+@pytest.mark.book
+def test_every_bound_of_a_claim_that_depends_on_a_seed_keeps_its_margin() -> None:
+    """Chapters state only what `make margins` allows, and it has run on the claims as they stand."""
+    recorded = json.loads((ROOT / "experiments" / "margins.json").read_text())
+    for chapter in CHAPTERS:
+        if not any(re.search(r"^SEEDS = ", source, re.MULTILINE) for source in code_of(chapter)):
+            continue
+        stated = re.findall(r"^holds: (.+): \S+ \(at (least|most) (\S+)\)$", printed(chapter), re.MULTILINE)
+        entries = [entry for entry in recorded if entry["chapter"] == Path(chapter).name]
+        assert [claim for claim, _, _ in stated] == [entry["claim"] for entry in entries], "run make margins"
+        for (claim, direction, bound), entry in zip(stated, entries, strict=True):
+            assert float(bound) == entry[f"at_{direction}"], f"{claim}: run make margins"
+            if direction == "least":
+                assert float(bound) <= entry["strictest"], claim
+            else:
+                assert float(bound) >= entry["strictest"], claim
+
+
+def definitions(source: str) -> dict[str, str]:
+    """Each top-level class and function as text, without docstrings, comments and layout."""
+    found = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.ClassDef | ast.FunctionDef) and ast.get_docstring(inner) is not None:
+                    inner.body = inner.body[1:]
+            found[node.name] = ast.unparse(node)
+    return found
+
+
+def test_the_block_that_chapter_3_builds_is_the_one_in_labutils() -> None:
+    built = definitions("\n".join(code_of("chapters/03-residual-block")))
+    exported = definitions((ROOT / "labutils" / "models.py").read_text())
+    shared = {"BasicBlock", "conv1x1", "conv3x3", "make_shortcut", "PadShortcut", "projection"}
+    assert shared <= built.keys() & exported.keys()
+    for name in shared:
+        assert built[name] == exported[name]
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_code_fits_the_column(chapter: str) -> None:
+    wide = [line for source in code_of(chapter) for line in source.splitlines() if len(line) > 80]
+    assert wide == []

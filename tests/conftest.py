@@ -1,0 +1,49 @@
+"""What several tests need."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+ROOT = Path(__file__).parent.parent
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def build(root: Path) -> subprocess.CompletedProcess[str]:
+    """Build the book in ``root`` with the flags of ``make book``."""
+    flags = re.search(r"jupyter-book build \.(.*)", (ROOT / "Makefile").read_text())
+    assert flags is not None
+    command = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(root), *flags[1].split()]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def make_book(root: Path, page: str) -> Path:
+    """A book of one page with the settings and the extension of the course, in ``root``."""
+    for name in ("_config.yml", "references.bib"):
+        shutil.copy(ROOT / name, root)
+    for name in ("_ext", "_static"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "_toc.yml").write_text("format: jb-book\nroot: page\n")
+    (root / "page.md").write_text(page)
+    return root
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium. Where it is missing, CI fails and another machine is told what was left out."""
+    if CHROMIUM is None:
+        message = "no Chromium here: what a browser shows was NOT tested (install chromium)"
+        if "CI" in os.environ:
+            pytest.fail(message)
+        pytest.skip(message)  # a machine without a browser can still run all other tests
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        yield chromium
+        chromium.close()

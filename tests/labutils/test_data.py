@@ -1,0 +1,167 @@
+"""The three image sets, whole and damaged. No network: archives and folders are made here."""
+
+import hashlib
+import io
+import pickle
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from labutils.data import DataError, ImageData, cifar10, digits, image_folder
+from labutils.vision import load_torchvision
+
+
+def test_digits() -> None:
+    data = digits()
+    assert data.train_images.shape == (1437, 1, 8, 8)
+    assert data.test_images.shape == (360, 1, 8, 8)
+    assert data.train_images.dtype == torch.float32
+    assert data.train_labels.dtype == data.test_labels.dtype == torch.int64
+    assert data.classes == tuple("0123456789")
+    assert (data.train_images.min(), data.train_images.max()) == (0, 1)
+    shares = torch.bincount(data.test_labels) / torch.bincount(data.train_labels)
+    assert shares.max() / shares.min() < 1.05
+    normal = data.normalise(data.train_images)
+    assert normal.mean().item() == pytest.approx(0, abs=1e-5)
+    assert normal.std().item() == pytest.approx(1, abs=1e-5)
+
+
+def test_digits_are_the_same_every_time() -> None:
+    assert digits().test_images.equal(digits().test_images)
+
+
+def rows(count: int, seed: int) -> dict[str, Any]:
+    """A batch in CIFAR's format: one row of 3,072 bytes an image, all red, then green, then blue."""
+    rng = np.random.default_rng(seed)
+    return {"data": rng.integers(256, size=(count, 3072), dtype=np.uint8), "labels": [i % 2 for i in range(count)]}
+
+
+@pytest.fixture
+def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A tiny CIFAR-10 archive in a folder of its own, whose checksums torchvision is told to expect."""
+    files = {"data_batch_1": rows(6, 1), "test_batch": rows(4, 2), "batches.meta": {"label_names": ["cat", "dog"]}}
+    contents = {name: pickle.dumps(content) for name, content in files.items()}
+    path = tmp_path / "cifar-10-python.tar.gz"
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in contents.items():
+            info = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    md5 = {name: hashlib.md5(content).hexdigest() for name, content in contents.items()}
+    cifar = load_torchvision().datasets.CIFAR10
+    monkeypatch.setattr(cifar, "tgz_md5", hashlib.md5(path.read_bytes()).hexdigest())
+    monkeypatch.setattr(cifar, "train_list", [["data_batch_1", md5["data_batch_1"]]])
+    monkeypatch.setattr(cifar, "test_list", [["test_batch", md5["test_batch"]]])
+    meta = {"filename": "batches.meta", "key": "label_names", "md5": md5["batches.meta"]}
+    monkeypatch.setattr(cifar, "meta", meta)
+    monkeypatch.setattr(cifar, "url", "http://localhost:1/cifar-10-python.tar.gz")
+    return path
+
+
+def is_tiny_cifar(data: ImageData) -> bool:
+    expected = rows(6, 1)["data"].reshape(6, 3, 32, 32)
+    return data.train_images.numpy().tobytes() == expected.tobytes() and data.test_images.shape == (4, 3, 32, 32)
+
+
+def test_cifar10_unpacks_an_archive_and_then_reads_the_folder(archive: Path) -> None:
+    data = cifar10(archive.parent)
+    assert is_tiny_cifar(data)
+    assert data.train_images.dtype == torch.uint8
+    assert data.classes == ("cat", "dog")
+    assert data.train_labels.tolist() == [0, 1, 0, 1, 0, 1]
+    archive.unlink()
+    assert is_tiny_cifar(cifar10(archive.parent))
+
+
+def test_statistics_are_those_of_the_training_images(archive: Path) -> None:
+    data = cifar10(archive.parent)
+    scaled = data.train_images.double() / 255
+    torch.testing.assert_close(data.mean.flatten().double(), scaled.mean((0, 2, 3)), rtol=1e-6, atol=0)
+    torch.testing.assert_close(data.std.flatten().double(), scaled.std((0, 2, 3), correction=0), rtol=1e-6, atol=0)
+    normal = data.normalise(data.train_images)
+    assert normal.mean().item() == pytest.approx(0, abs=1e-5)
+
+
+def test_missing_cifar10_says_what_to_do(archive: Path) -> None:
+    archive.unlink()
+    with pytest.raises(
+        DataError, match=r"download=True\) once with a network, or put cifar-10-python.tar.gz from http"
+    ):
+        cifar10(archive.parent)
+
+
+def test_cifar10_without_a_network_says_what_to_do(archive: Path) -> None:
+    archive.unlink()
+    with pytest.raises(DataError, match=r"could not be downloaded .* on a machine with a network"):
+        cifar10(archive.parent, download=True)
+    assert list(archive.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("download", [False, True])
+def test_a_damaged_archive_is_named_and_not_read(archive: Path, download: bool) -> None:
+    archive.write_bytes(archive.read_bytes()[:-100])
+    with pytest.raises(DataError, match=r"cifar-10-python\.tar\.gz is damaged .* delete it and fetch it again"):
+        cifar10(archive.parent, download)
+    assert [path.name for path in archive.parent.iterdir()] == [archive.name]
+
+
+def test_a_damaged_folder_is_unpacked_again_or_named(archive: Path) -> None:
+    cifar10(archive.parent)
+    batch = archive.parent / "cifar-10-batches-py" / "data_batch_1"
+    batch.write_bytes(batch.read_bytes()[:-1] + b"?")
+    assert is_tiny_cifar(cifar10(archive.parent))
+    batch.unlink()
+    archive.unlink()
+    with pytest.raises(DataError, match="cifar-10-batches-py is incomplete or damaged: delete it"):
+        cifar10(archive.parent)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two classes with two training images and one test image each, 6 wide and 4 high."""
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 2), ("test", 1)):
+        for name in ("cat", "dog"):
+            (tmp_path / part / name).mkdir(parents=True)
+            for i in range(count):
+                pixels = rng.integers(256, size=(4, 6, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(tmp_path / part / name / f"{i}.png")
+    return tmp_path
+
+
+def test_image_folder(folder: Path) -> None:
+    data = image_folder(folder)
+    assert data.train_images.shape == (4, 3, 4, 6)
+    assert data.test_images.shape == (2, 3, 4, 6)
+    assert data.train_labels.tolist() == [0, 0, 1, 1]
+    assert data.classes == ("cat", "dog")
+    first = np.asarray(Image.open(folder / "train" / "cat" / "0.png"))
+    assert data.train_images[0].permute(1, 2, 0).numpy().tobytes() == first.tobytes()
+
+
+def test_an_image_of_another_size_is_named(folder: Path) -> None:
+    Image.new("RGB", (5, 4)).save(folder / "train" / "dog" / "1.png")
+    with pytest.raises(DataError, match=r"one size.*1\.png is 5x4, .*0\.png is 6x4"):
+        image_folder(folder)
+
+
+def test_a_file_that_is_no_picture_is_named(folder: Path) -> None:
+    (folder / "test" / "cat" / "0.png").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"0\.png is not a readable picture"):
+        image_folder(folder)
+
+
+def test_a_missing_part_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="train must hold one folder of images for each class"):
+        image_folder(tmp_path)
+
+
+def test_differing_classes_are_named(folder: Path) -> None:
+    (folder / "test" / "dog").rename(folder / "test" / "doge")
+    with pytest.raises(DataError, match="only one has dog, doge"):
+        image_folder(folder)

@@ -1,0 +1,122 @@
+"""The training loop, evaluation, devices and parallel runs."""
+
+import dataclasses
+import re
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from labutils.data import ImageData, digits
+from labutils.models import cifar_resnet
+from labutils.training import choose_device, evaluate, fit, run_parallel
+
+
+@pytest.fixture(scope="module")
+def few() -> ImageData:
+    """130 training and 60 test digits: two full batches and a small one."""
+    data = digits()
+    return dataclasses.replace(
+        data,
+        train_images=data.train_images[:130],
+        train_labels=data.train_labels[:130],
+        test_images=data.test_images[:60],
+        test_labels=data.test_labels[:60],
+    )
+
+
+def small_net(seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return cifar_resnet(8, in_channels=1)
+
+
+def weights(model: nn.Module) -> Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+def test_fit_learns_and_tells_its_history(few: ImageData) -> None:
+    history = fit(small_net(), few, epochs=12, batch_size=16, device="cpu", progress=False)
+    assert [len(entries) for entries in dataclasses.astuple(history)] == [12, 12, 12, 12]
+    assert history.train_loss[-1] < 0.2 < history.train_loss[0]
+    assert history.train_error[-1] < 5 < history.train_error[0]
+    assert history.test_error[-1] < history.test_error[0]
+    assert history.seconds == sorted(history.seconds)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(few: ImageData) -> None:
+    nets = [small_net() for _ in range(3)]
+    for net, seed in zip(nets, (1, 1, 2), strict=True):
+        fit(net, few, epochs=2, seed=seed, device="cpu", progress=False)
+    assert weights(nets[0]).equal(weights(nets[1]))
+    assert not weights(nets[0]).equal(weights(nets[2]))
+
+
+def test_fit_is_sgd_with_momentum_decay_and_a_cosine(few: ImageData) -> None:
+    """One batch an epoch, so each step can be followed by hand."""
+    net, expected = small_net(), small_net()
+    fit(net, few, epochs=3, batch_size=130, lr=0.1, device="cpu", progress=False)
+    images, velocity = few.normalise(few.train_images), None
+    for step in range(3):
+        expected.train().zero_grad()
+        nn.functional.cross_entropy(expected(images), few.train_labels).backward()
+        gradient = [p.grad + 1e-4 * p.detach() for p in expected.parameters() if p.grad is not None]
+        velocity = gradient if velocity is None else [0.9 * v + g for v, g in zip(velocity, gradient, strict=True)]
+        lr = 0.1 * (1 + torch.cos(torch.tensor(torch.pi * step / 3)).item()) / 2
+        with torch.no_grad():
+            for parameter, v in zip(expected.parameters(), velocity, strict=True):
+                parameter -= lr * v
+    torch.testing.assert_close(weights(net), weights(expected), rtol=1e-3, atol=1e-4)
+
+
+def test_the_first_loss_is_weighted_by_the_size_of_the_batches(few: ImageData) -> None:
+    """With a learning rate of 0 nothing changes, so the epoch's loss is the mean over all images."""
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    history = fit(net, few, epochs=1, lr=0.0, device="cpu", progress=False)
+    loss, error = evaluate(net, few, "train")
+    assert history.train_loss[0] == pytest.approx(loss, rel=1e-5)
+    assert history.train_error[0] == pytest.approx(error)
+    assert history.test_error[0] == evaluate(net, few, "test")[1]
+
+
+def test_fit_says_what_it_does_and_shows_progress(few: ImageData, capfd: pytest.CaptureFixture[str]) -> None:
+    fit(small_net(), few, epochs=2, seed=7, device="cpu")
+    out, err = capfd.readouterr()
+    assert re.search(r"Training 75,002 parameters on 130 images for 2 epochs on cpu, seed 7", out)
+    assert re.search(r"2/2 .*loss=.*test_error=", err)
+    fit(small_net(), few, epochs=1, device="cpu", progress=False)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(few: ImageData) -> None:
+    with pytest.raises(FloatingPointError, match=r"no longer finite in epoch \d+: try a lower lr than 1e\+30"):
+        fit(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), few, lr=1e30, device="cpu", progress=False)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_evaluate_changes_nothing(few: ImageData, training: bool) -> None:
+    net = small_net().train(training)
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    loss, error = evaluate(net, few)
+    assert net.training == training
+    assert all(value.equal(before[key]) for key, value in net.state_dict().items())
+    logits = net.eval()(few.normalise(few.test_images))
+    assert loss == pytest.approx(nn.functional.cross_entropy(logits, few.test_labels).item(), rel=1e-5)
+    assert error == pytest.approx(100 * (logits.argmax(1) != few.test_labels).float().mean().item())
+
+
+def test_an_unknown_device_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ValueError, match=r"device 'tpu' is not available here: choose auto or one of .*cpu"):
+        choose_device("tpu")
+    assert choose_device("cpu") == torch.device("cpu")
+    assert choose_device().type in ("cuda", "mps", "cpu")
+
+
+def test_parallel_runs_keep_their_order_and_use_one_thread_each() -> None:
+    jobs = [(i, 10 * i) for i in range(4)]
+    results = run_parallel(lambda a, b: (a + b, torch.get_num_threads()), jobs)
+    assert results == [(11 * i, 1) for i in range(4)]
+
+
+def test_an_error_in_a_parallel_run_arrives() -> None:
+    with pytest.raises(ZeroDivisionError):
+        run_parallel(lambda a: 1 // a, [(1,), (0,)])
