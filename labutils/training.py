@@ -125,14 +125,16 @@ def run_parallel(function: Callable[..., Result], jobs: Sequence[tuple[Any, ...]
     """``[function(*job) for job in jobs]``, in single-threaded processes side by side, with a progress bar.
 
     Small nets leave a second thread idle, so independent runs go faster this way. ``function`` may be defined in a
-    notebook. The environment variable LABUTILS_THREADS gives each process more threads than one.
+    notebook. Where the environment variable LABUTILS_THREADS asks for more threads a process, there are fewer
+    processes.
     """
-    tasks: Any = Parallel(n_jobs=processes, return_as="generator")(
-        delayed(_with_threads)(function, job) for job in jobs
+    threads = int(os.environ.get("LABUTILS_THREADS", "1"))
+    tasks: Any = Parallel(n_jobs=max(1, processes // threads), return_as="generator")(
+        delayed(_with_threads)(threads, function, job) for job in jobs
     )
     return list(tqdm(tasks, total=len(jobs), desc="runs"))
 
 
-def _with_threads(function: Callable[..., Result], job: tuple[Any, ...]) -> Result:
-    torch.set_num_threads(int(os.environ.get("LABUTILS_THREADS", "1")))
+def _with_threads(threads: int, function: Callable[..., Result], job: tuple[Any, ...]) -> Result:
+    torch.set_num_threads(threads)
     return function(*job)
