@@ -1,7 +1,7 @@
 """The book's own Sphinx extension.
 
 It gives the kernels their settings, re-executes the chapters when something that they read has changed, draws figures
-in the page's colours, and serves MathJax from the book.
+in the page's colours, and loads from the book itself what scripts a page needs.
 """
 
 import hashlib
@@ -73,6 +73,20 @@ def themed_svg(svg: str, prefix: str, alt: str) -> str:
     return svg.replace("<svg", f'<svg class="drawing" role="img" aria-label="{escape(alt)}"', 1)
 
 
+def drop_unneeded_scripts(
+    app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _doctree: nodes.document | None
+) -> None:
+    """Leave out Thebe, which this book does not use, and MathJax where the page itself has no maths."""
+    unneeded = ["thebe"]
+    if not app.env.get_domain("math").data["has_equations"].get(pagename):
+        unneeded.append(app.config.mathjax_path)
+    context["script_files"] = [
+        script
+        for script in context["script_files"]
+        if not any(word in f"{script.filename} {script.attributes.get('body', '')}".lower() for word in unneeded)
+    ]
+
+
 def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
     """Put MathJax and its licence beside the pages, where ``mathjax_path`` points."""
     if error is None and app.builder.format == "html":
@@ -90,6 +104,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", prepare_kernels)
     app.connect("config-inited", forget_stale_outputs)
     app.connect("doctree-resolved", inline_figures)
+    app.connect("html-page-context", drop_unneeded_scripts, priority=900)
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", forget_pages_with_warnings)
     return {"parallel_read_safe": True}
