@@ -1,5 +1,6 @@
 """The commands of the README."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -7,7 +8,9 @@ from tests.conftest import ROOT
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["make", *arguments], cwd=ROOT, capture_output=True, text=True)
+    """Run make as from a shell, also where make itself started these tests."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
+    return subprocess.run(["make", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
 def test_without_python_3_11_one_line_says_so(tmp_path: Path) -> None:
