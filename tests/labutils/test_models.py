@@ -58,9 +58,8 @@ def test_imagenet_nets_equal_torchvisions(name: str) -> None:
     for train in (True, False):
         with torch.no_grad():
             expected = theirs.train(train)(x)
-            torch.testing.assert_close(
-                ours.train(train)(x), expected, rtol=1e-9, atol=1e-9 * expected.abs().max().item()
-            )
+            tolerance = 1e-9 * expected.abs().max().item()
+            torch.testing.assert_close(ours.train(train)(x), expected, rtol=1e-9, atol=tolerance)
 
 
 def test_he_initialisation() -> None:
@@ -137,7 +136,7 @@ def test_bottlenecks_of_every_shape() -> None:
 def test_groups_that_do_not_divide_are_refused() -> None:
     with pytest.raises(ValueError, match="3 groups don't divide 16 channels"):
         models.grouped3x3(16, groups=3)
-    with pytest.raises(ValueError, match=r"8 \* 4 / 64 channels, which is no whole number"):
+    with pytest.raises(ValueError, match="8 channels at group width 4 give no whole number of channels a group"):
         models.Bottleneck(32, 8, groups=4, group_width=4)
 
 
