@@ -142,7 +142,8 @@ def make_stage(
 ) -> nn.Sequential:
     """``blocks`` blocks in a row. The first one changes the shape."""
     first = block(in_channels, channels, stride, **options)
-    rest = (block(channels * block.expansion, channels, **options) for _ in range(blocks - 1))
+    out_channels = channels * block.expansion
+    rest = (block(out_channels, channels, **options) for _ in range(blocks - 1))
     return nn.Sequential(first, *rest)
 
 

@@ -115,6 +115,31 @@ def test_the_bottleneck_chapter_printed_the_known_costs() -> None:
 
 
 @pytest.mark.book
+def test_the_resnext_chapter_printed_the_papers_table() -> None:
+    lines = [line.split() for line in printed("chapters/08-resnext").splitlines()]
+    for row in (
+        ["1", "64d", "64.00", "64", "69,632", "25,557,032", "4.089", "23.9"],
+        ["2", "40d", "39.95", "80", "69,760", "25,425,000", "4.125", "23.0"],
+        ["4", "24d", "23.93", "96", "69,888", "25,292,968", "4.160", "22.6"],
+        ["8", "14d", "13.70", "112", "71,456", "25,603,016", "4.267", "22.3"],
+        ["32", "4d", "3.97", "128", "70,144", "25,028,904", "4.230", "22.2"],
+    ):
+        assert row in lines
+    names = {"resnext50_32x4d:": "25,028,904", "resnext101_32x8d:": "88,791,336", "resnext101_64x4d:": "83,455,272"}
+    for name, parameters in names.items():
+        assert any(line[:2] == [name, parameters] for line in lines if line)
+
+
+@pytest.mark.book
+def test_the_resnext_chapter_printed_the_known_costs() -> None:
+    seen = values("chapters/08-resnext")
+    assert (seen["paper_millions"], seen["paper_gmacs"]) == (44.18, 7.97)
+    assert (seen["wider_millions"], seen["wider_gmacs"]) == (88.79, 16.41)
+    assert (seen["dense_weights"], seen["grouped_weights"]) == (147_456, 4608)
+    assert seen["offset_low"] == seen["offset_high"] == 31
+
+
+@pytest.mark.book
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_every_claim_was_checked(chapter: str) -> None:
     calls = sum(source.count("claim(") for source in code_of(chapter))

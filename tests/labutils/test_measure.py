@@ -61,7 +61,8 @@ CIFAR_MACS = {20: 40_551_040, 32: 68_862_592, 44: 97_174_144, 56: 125_485_696, 1
 
 @pytest.mark.parametrize("depth", CIFAR_MACS)
 def test_macs_of_the_cifar_nets(depth: int) -> None:
-    for shortcut, extra in ((None, 0), ("A", 0), ("B", 262_144)):
+    extra_macs: dict[models.Shortcut | None, int] = {None: 0, "A": 0, "B": 262_144}
+    for shortcut, extra in extra_macs.items():
         net = models.cifar_resnet(depth, shortcut)
         assert measure.macs(net, (3, 32, 32)) == CIFAR_MACS[depth] + extra
 
