@@ -1,4 +1,4 @@
-"""Speed, side by side in one run: our ResNet-18 against torchvision's, and ``fit`` against a plain training loop.
+"""Speed, side by side in one run: our networks against torchvision's, and ``fit`` against a plain training loop.
 
     python experiments/bench.py
 
@@ -81,8 +81,9 @@ def plain_epoch(images: data.ImageData) -> None:
 def main() -> None:
     """Print all comparisons."""
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {PAIRS} pairs each")
-    ours, theirs = models.resnet18(), load_torchvision().models.resnet18()
-    compare("ResNet-18 training step, ours against torchvision's", training_step(ours), training_step(theirs))
+    for name in ("resnet18", "resnet50", "resnext50_32x4d"):
+        ours, theirs = getattr(models, name)(), getattr(load_torchvision().models, name)()
+        compare(f"{name} training step, ours against torchvision's", training_step(ours), training_step(theirs))
 
     digits = data.digits()
 

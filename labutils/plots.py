@@ -1,6 +1,7 @@
 """The book's one visual style. Every colour here keeps a contrast of at least 3:1 on white and on #121212."""
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 
 import matplotlib.pyplot as plt
 from cycler import cycler
@@ -89,6 +90,38 @@ def draw_blocks(blocks: Mapping[str, Sequence[str]], shortcut: str = "x") -> Fig
     return fig
 
 
+def draw_paths(forms: Mapping[str, Sequence[Sequence[str]]]) -> Figure:
+    """Draw forms of one computation side by side, each as rows of boxes from its input x at the top down.
+
+    ``forms`` maps a title to its rows, a row to the names of its boxes. Arrows join rows of equally many boxes one to
+    one, and others all to all. The name "…" stands for more of the same: it has no frame and no arrow.
+    """
+    rows = max(len(form) for form in forms.values())
+    fig, axes = plt.subplots(1, len(forms), figsize=(2.6 * len(forms), 0.7 * rows + 1), squeeze=False)
+    for ax, (title, form) in zip(axes[0], forms.items(), strict=True):
+        ax.set(xlim=(-1.3, 1.3), ylim=(-rows - 0.9, 0.4), title=title)
+        ax.axis("off")
+        ax.text(0, 0, "x", ha="center", va="center", style="italic")
+        above = [0.0]
+        for row, names in enumerate(form, start=1):
+            places = [0.9 * (place - (len(names) - 1) / 2) for place in range(len(names))]
+            for x, name in zip(places, names, strict=True):
+                colour = "none" if name == "…" else ORANGE if name in ("+", "concatenate") else BLUE
+                frame = {"boxstyle": "circle" if name == "+" else "round,pad=0.35", "fc": "none", "ec": colour}
+                ax.text(x, -row, name, ha="center", va="center", bbox=frame, size=9.5)
+            framed = [x for x, name in zip(places, names, strict=True) if name != "…"]
+            joined = zip(above, framed, strict=True) if len(above) == len(framed) else product(above, framed)
+            for start, end in joined:
+                _draw_arrow(ax, (start, 0.72 - row), (end, 0.28 - row))
+            above = framed
+        _draw_arrow(ax, (0, -len(form) - 0.28), (0, -len(form) - 0.72))
+    return fig
+
+
+def _draw_arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
+    ax.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=9, color="black", shrinkA=0, shrinkB=0))
+
+
 def _draw_column(ax: Axes, layers: Sequence[str]) -> None:
     ax.text(0, 0, "x", ha="center", va="center", style="italic")
     for row, layer in enumerate(layers, start=1):
@@ -100,8 +133,7 @@ def _draw_column(ax: Axes, layers: Sequence[str]) -> None:
             ax.add_patch(box)
             ax.text(0, -row, layer, ha="center", va="center")
     for row in range(len(layers) + 1):
-        arrow = FancyArrowPatch((0, -row - 0.3), (0, -row - 0.7), arrowstyle="-|>", mutation_scale=9, color="black")
-        ax.add_patch(arrow)
+        _draw_arrow(ax, (0, -row - 0.3), (0, -row - 0.7))
 
 
 def _draw_shortcut(ax: Axes, row: int, name: str) -> None:

@@ -67,6 +67,78 @@ def test_the_block_chapter_printed_the_known_counts() -> None:
     assert seen["changed_later"] == 0
 
 
+IMAGENET = {
+    18: ("11,689,512", "1.814", "1.8"),
+    34: ("21,797,672", "3.664", "3.6"),
+    50: ("25,557,032", "4.089", "3.8"),
+    101: ("44,549,160", "7.801", "7.6"),
+    152: ("60,192,808", "11.514", "11.3"),
+}
+CIFAR = {
+    20: ("269,722", "272,474", "40,551,040", "0.27M"),
+    32: ("464,154", "466,906", "68,862,592", "0.46M"),
+    44: ("658,586", "661,338", "97,174,144", "0.66M"),
+    56: ("853,018", "855,770", "125,485,696", "0.85M"),
+    110: ("1,727,962", "1,730,714", "252,887,680", "1.7M"),
+}
+
+
+@pytest.mark.book
+def test_the_network_chapter_printed_the_known_costs() -> None:
+    lines = [line.split() for line in printed("chapters/04-resnet").splitlines()]
+    for depth, row in (IMAGENET | CIFAR).items():
+        assert [str(depth), *row] in lines
+    text = printed("chapters/04-resnet")
+    for line in (
+        "ResNet-50: 3.858, paper 3.8",
+        "ResNet-101: 7.570, paper 7.6",
+        "ResNet-152: 11.282, paper 11.3",
+        "ResNet-18, A: 11,515,688, 1.795 GMACs",
+        "ResNet-34, A: 21,623,848, 3.644 GMACs",
+        "ResNet-18: first difference: None",
+        "ResNet-34: first difference: None",
+        "first difference: layer3",
+    ):
+        assert f"\n{line}\n" in text
+
+
+@pytest.mark.book
+def test_the_bottleneck_chapter_printed_the_known_costs() -> None:
+    seen = values("chapters/07-bottleneck")
+    assert (seen["block_weights"], seen["projected_weights"]) == (69_632, 135_168)
+    assert (seen["basic_64_parameters"], seen["basic_256_parameters"]) == (73_984, 1_180_672)
+    assert seen["block_parameters"] == seen["bottleneck_256_parameters"] == 70_400
+    assert seen["projections"] == 4
+    assert seen["extra"] == 231_211_008
+    assert (round(seen["memory_34"], 1), round(seen["memory_50"], 1)) == (30.8, 82.1)
+    assert (seen["unread_v1"], seen["unread_v15"]) == (75, 0)
+
+
+@pytest.mark.book
+def test_the_resnext_chapter_printed_the_papers_table() -> None:
+    lines = [line.split() for line in printed("chapters/08-resnext").splitlines()]
+    for row in (
+        ["1", "64d", "64.00", "64", "69,632", "25,557,032", "4.089", "23.9"],
+        ["2", "40d", "39.95", "80", "69,760", "25,425,000", "4.125", "23.0"],
+        ["4", "24d", "23.93", "96", "69,888", "25,292,968", "4.160", "22.6"],
+        ["8", "14d", "13.70", "112", "71,456", "25,603,016", "4.267", "22.3"],
+        ["32", "4d", "3.97", "128", "70,144", "25,028,904", "4.230", "22.2"],
+    ):
+        assert row in lines
+    names = {"resnext50_32x4d:": "25,028,904", "resnext101_32x8d:": "88,791,336", "resnext101_64x4d:": "83,455,272"}
+    for name, parameters in names.items():
+        assert any(line[:2] == [name, parameters] for line in lines if line)
+
+
+@pytest.mark.book
+def test_the_resnext_chapter_printed_the_known_costs() -> None:
+    seen = values("chapters/08-resnext")
+    assert (seen["paper_millions"], seen["paper_gmacs"]) == (44.18, 7.97)
+    assert (seen["wider_millions"], seen["wider_gmacs"]) == (88.79, 16.41)
+    assert (seen["dense_weights"], seen["grouped_weights"]) == (147_456, 4608)
+    assert seen["offset_low"] == seen["offset_high"] == 31
+
+
 @pytest.mark.book
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_every_claim_was_checked(chapter: str) -> None:
@@ -104,12 +176,26 @@ def definitions(source: str) -> dict[str, str]:
     return found
 
 
-def test_the_block_that_chapter_3_builds_is_the_one_in_labutils() -> None:
-    built = definitions("\n".join(code_of("chapters/03-residual-block")))
+BUILT = {
+    "chapters/03-residual-block": {
+        "BasicBlock",
+        "conv1x1",
+        "conv3x3",
+        "make_shortcut",
+        "PadShortcut",
+        "projection",
+    },
+    "chapters/04-resnet": {"he_init", "make_stage", "ResNet", "zero_init"},
+    "chapters/07-bottleneck": {"Bottleneck", "grouped3x3"},
+}
+
+
+@pytest.mark.parametrize("chapter", BUILT)
+def test_what_a_chapter_builds_is_what_labutils_exports(chapter: str) -> None:
+    built = definitions("\n".join(code_of(chapter)))
     exported = definitions((ROOT / "labutils" / "models.py").read_text())
-    shared = {"BasicBlock", "conv1x1", "conv3x3", "make_shortcut", "PadShortcut", "projection"}
-    assert shared <= built.keys() & exported.keys()
-    for name in shared:
+    assert built.keys() & exported.keys() == BUILT[chapter]
+    for name in BUILT[chapter]:
         assert built[name] == exported[name]
 
 

@@ -32,17 +32,34 @@ def test_classes_and_channels_change_head_and_stem_alone(depth: int, per_class: 
     assert large(torch.randn(2, 1, 8, 8)).shape == (2, 100)
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet34"])
-@pytest.mark.parametrize("train", [True, False])
-def test_imagenet_nets_equal_torchvisions(name: str, train: bool) -> None:
+IMAGENET_NETS = (
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "resnext50_32x4d",
+    "resnext101_32x8d",
+    "resnext101_64x4d",
+)
+
+
+@pytest.mark.parametrize("name", IMAGENET_NETS)
+def test_imagenet_nets_equal_torchvisions(name: str) -> None:
     torch.manual_seed(0)
-    ours = getattr(models, name)(num_classes=7).double().train(train)
-    theirs = getattr(load_torchvision().models, name)(num_classes=7).double().train(train)
+    ours = getattr(models, name)(num_classes=7).double()
+    with torch.device("meta"):
+        theirs = getattr(load_torchvision().models, name)(num_classes=7).double()
+    weights = ours.state_dict()
     shapes = {key: value.shape for key, value in theirs.state_dict().items()}
-    assert {key: value.shape for key, value in ours.state_dict().items()} == shapes
-    theirs.load_state_dict(ours.state_dict())
+    assert {key: value.shape for key, value in weights.items()} == shapes
+    theirs.load_state_dict({key: value.clone() for key, value in weights.items()}, assign=True)
     x = torch.randn(2, 3, 64, 64, dtype=torch.float64)
-    torch.testing.assert_close(ours(x), theirs(x), rtol=1e-10, atol=1e-10)
+    for train in (True, False):
+        with torch.no_grad():
+            expected = theirs.train(train)(x)
+            tolerance = 1e-9 * expected.abs().max().item()
+            torch.testing.assert_close(ours.train(train)(x), expected, rtol=1e-9, atol=tolerance)
 
 
 def test_he_initialisation() -> None:
@@ -97,3 +114,39 @@ def test_an_unknown_shortcut_is_refused() -> None:
 def test_a_shortcut_that_would_drop_channels_is_refused() -> None:
     with pytest.raises(ValueError, match="from 8 to 4"):
         models.PadShortcut(8, 4, 1)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_zero_init_silences_every_branch(name: str) -> None:
+    net = getattr(models, name)()
+    models.zero_init(net)
+    x = torch.randn(2, net.layer1[1].conv1.in_channels, 8, 8).relu()
+    assert net.layer1[1:](x).equal(x)
+    assert net.layer4[0](torch.ones(1, net.layer4[0].conv1.in_channels, 4, 4)).shape[-1] == 2
+
+
+def test_bottlenecks_of_every_shape() -> None:
+    x = torch.randn(2, 16, 9, 6)
+    for channels, stride, size in ((4, 1, (9, 6)), (8, 1, (9, 6)), (4, 2, (5, 3))):
+        assert models.Bottleneck(16, channels, stride)(x).shape == (2, 4 * channels, *size)
+    assert isinstance(models.Bottleneck(16, 4).downsample, nn.Identity)
+    assert isinstance(models.Bottleneck(16, 8).downsample, nn.Sequential)
+
+
+def test_groups_that_do_not_divide_are_refused() -> None:
+    with pytest.raises(ValueError, match="3 groups don't divide 16 channels"):
+        models.grouped3x3(16, groups=3)
+    with pytest.raises(ValueError, match="8 channels at group width 4 give no whole number of channels a group"):
+        models.Bottleneck(32, 8, groups=4, group_width=4)
+
+
+def test_a_block_without_groups_is_refused() -> None:
+    with pytest.raises(ValueError, match="BasicBlock has no groups: 32 groups of width 4 need Bottleneck"):
+        models.ResNet(models.BasicBlock, [2, 2, 2, 2], groups=32, group_width=4)
+
+
+def test_an_image_below_the_total_stride_is_refused() -> None:
+    net = models.resnet18().eval()
+    with pytest.raises(ValueError, match="an image of 31x64 pixels is smaller than this network's total stride of 32"):
+        net(torch.randn(1, 3, 31, 64))
+    assert net(torch.randn(1, 3, 32, 64)).shape == (1, 1000)

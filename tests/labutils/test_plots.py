@@ -51,3 +51,12 @@ def test_blocks_show_every_layer_and_a_shortcut_only_to_an_addition() -> None:
     assert plain == ["x", "conv", "ReLU"]
     assert residual == ["x", "conv", "+", "ReLU", "identity"]
     plt.close(fig)
+
+
+def test_paths_join_equal_rows_one_to_one_and_others_all_to_all() -> None:
+    fig = plots.draw_paths({"sum": [["a", "…", "b"], ["c", "…", "d"], ["+"]], "one": [["e"]]})
+    paths, one = ([text.get_text() for text in ax.texts] for ax in fig.axes)
+    assert paths == ["x", "a", "…", "b", "c", "…", "d", "+"]
+    assert one == ["x", "e"]
+    assert [len(ax.patches) for ax in fig.axes] == [2 + 2 + 2 + 1, 2]
+    plt.close(fig)
