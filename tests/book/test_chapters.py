@@ -22,16 +22,21 @@ def code_of(chapter: str) -> list[str]:
     return [cell["source"] for cell in cells if cell["cell_type"] == "code"]
 
 
-def printed(chapter: str) -> str:
-    """All that the chapter's cells wrote to their output when it was last executed."""
+def outputs(chapter: str) -> list[Any]:
+    """What the chapter's cells put out when it was last executed."""
     cache = get_cache(ROOT / "_build" / ".jupyter_cache")
     everything: Any = cache.list_cache_records()
     records = [record for record in everything if Path(record.uri) == ROOT / f"{chapter}.md"]
     newest = max(records, key=lambda record: record.created)
     notebook = cache.get_cache_bundle(newest.pk).nb
     assert [cell.source for cell in notebook.cells if cell.cell_type == "code"] == code_of(chapter), "stale outputs"
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    return "".join(output.text for output in outputs if output.output_type == "stream" and output.name == "stdout")
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
+
+
+def printed(chapter: str) -> str:
+    """All that the chapter's cells wrote to their output when it was last executed."""
+    streams = [output for output in outputs(chapter) if output.output_type == "stream"]
+    return "".join(stream.text for stream in streams if stream.name == "stdout")
 
 
 def values(chapter: str) -> dict[str, float]:
@@ -162,6 +167,14 @@ def test_every_bound_of_a_claim_that_depends_on_a_seed_keeps_its_margin() -> Non
                 assert float(bound) <= entry["strictest"], claim
             else:
                 assert float(bound) >= entry["strictest"], claim
+
+
+@pytest.mark.book
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_no_cell_shows_an_object_nobody_asked_for(chapter: str) -> None:
+    """The value of a cell's last line, such as a generator or a list of artists, with its address in memory."""
+    shown = [output.data.get("text/plain", "") for output in outputs(chapter) if output.output_type == "execute_result"]
+    assert shown == []
 
 
 def definitions(source: str) -> dict[str, str]:
