@@ -3,7 +3,7 @@
     python experiments/margins.py [chapter ...]
 
 runs every chapter that has a line ``SEEDS = (...)``, or those that are named (``08-resnext``), with other seeds in its
-place, and writes experiments/margins.json: for each claim its values, and the strictest bound that the course's rule
+place, and writes experiments/margins.json: for each claim its values, and the strictest bounds that the course's rule
 allows. By that rule a bound lies at least twice as far from the median as the worst value does, measured on a
 logarithmic scale. Chapters that were not run keep their entries.
 """
@@ -44,11 +44,11 @@ def run_claims(chapter: Path, seeds: tuple[int, ...], threads: int) -> list[dict
         return [json.loads(line) for line in claims.read_text().splitlines()]
 
 
-def strictest_bound(values: list[float], at_least: bool) -> float:
-    """The bound twice as far from the median as the worst value, on a logarithmic scale."""
+def strictest_bounds(values: list[float]) -> dict[str, float]:
+    """The bounds twice as far from the median as the lowest and the highest value, on a logarithmic scale."""
     median = statistics.median(values)
-    worst = min(values) if at_least else max(values)
-    return worst**2 / median if median else worst
+    worst = {"at_least": min(values), "at_most": max(values)}
+    return {name: value**2 / median if median else value for name, value in worst.items()}
 
 
 def seeded_chapters() -> dict[str, Path]:
@@ -67,9 +67,10 @@ def margins(chapter: Path) -> list[dict[str, Any]]:
     table = []
     for same_claim in zip(*results, strict=True):
         values = [claim["value"] for claim in same_claim]
-        bound = strictest_bound(values, same_claim[0]["at_least"] is not None)
-        entry = {key: same_claim[0][key] for key in ("claim", "at_least", "at_most")}
-        table.append({"chapter": chapter.stem, **entry, "strictest": bound, "values": values})
+        stated = {name: same_claim[0][name] for name in ("at_least", "at_most") if same_claim[0][name] is not None}
+        strictest = {name: bound for name, bound in strictest_bounds(values).items() if name in stated}
+        entry = {"claim": same_claim[0]["claim"], "stated": stated, "strictest": strictest, "values": values}
+        table.append({"chapter": chapter.stem, **entry})
     return table
 
 
@@ -88,8 +89,9 @@ def main() -> None:
         recorded.sort(key=lambda entry: entry["chapter"])
         RESULTS.write_text(json.dumps(recorded, indent=1) + "\n")
         for entry in new:
-            stated = entry["at_least"] if entry["at_least"] is not None else entry["at_most"]
-            print(f"{name}: {entry['claim']}: states {stated:g}, may state {entry['strictest']:.3g}")
+            for side, bound in entry["stated"].items():
+                words = f"{entry['claim']}, {side.replace('_', ' ')}"
+                print(f"{name}: {words}: states {bound:g}, may state {entry['strictest'][side]:.3g}")
 
 
 if __name__ == "__main__":

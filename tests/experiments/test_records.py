@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.margins import SEEDS_LINE, strictest_bound
+from experiments.margins import SEEDS_LINE, strictest_bounds
 from tests.conftest import ROOT
 
 RECORDS = sorted((ROOT / "experiments" / "runs").glob("*.json"))
@@ -28,13 +28,12 @@ def test_there_are_records() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "at_least", "bound"),
-    [([100, 50, 200], True, 25), ([100, 50, 200], False, 400), ([0, 0, 0], False, 0), ([3, 3, 3], True, 3)],
+    ("values", "lowest", "highest"), [([100, 50, 200], 25, 400), ([0, 0, 0], 0, 0), ([3, 3, 3], 3, 3)]
 )
 def test_a_bound_is_twice_as_far_from_the_median_as_the_worst_value(
-    values: list[float], at_least: bool, bound: float
+    values: list[float], lowest: float, highest: float
 ) -> None:
-    assert strictest_bound(values, at_least) == pytest.approx(bound)
+    assert strictest_bounds(values) == pytest.approx({"at_least": lowest, "at_most": highest})
 
 
 def test_seeds_are_found_and_replaced() -> None:
