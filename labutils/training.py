@@ -11,12 +11,13 @@ from typing import Any, Literal, TypeVar
 import torch
 import torch.nn.functional as F
 from joblib import Parallel, delayed
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from labutils.data import ImageData
 
 Result = TypeVar("Result")
+Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 
 
 @dataclass
@@ -48,6 +49,35 @@ def choose_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
+def learning_rate(step: int, steps: int, warmup: int) -> float:
+    """The rate at ``step`` (0, 1, ...) as a share of its peak: a line up over ``warmup`` steps, then a cosine to 0."""
+    if step < warmup:
+        return (step + 1) / warmup
+    return (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))) / 2
+
+
+def random_crop(images: Tensor, padding: int, generator: torch.Generator) -> Tensor:
+    """(N, C, H, W) -> the same shape: each image padded with zeros and cut out again at an offset of its own."""
+    count, _, height, width = images.shape
+    padded = F.pad(images, (padding, padding, padding, padding))
+    top, left = torch.randint(2 * padding + 1, (2, count, 1), generator=generator)
+    rows = (top + torch.arange(height))[:, :, None]
+    columns = (left + torch.arange(width))[:, None, :]
+    image = torch.arange(count)[:, None, None]
+    return padded[image, :, rows, columns].permute(0, 3, 1, 2)
+
+
+def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
+    """(N, C, H, W) -> the same shape: each image mirrored left to right with probability 1/2."""
+    mirrored = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
+    return torch.where(mirrored.to(images.device), images.flip(3), images)
+
+
+def crop_and_flip(images: Tensor, generator: torch.Generator) -> Tensor:
+    """He et al.'s augmentation for CIFAR-10: four pixels of padding, a random crop and a random flip."""
+    return random_flip(random_crop(images, 4, generator), generator)
+
+
 def fit(
     model: nn.Module,
     data: ImageData,
@@ -57,22 +87,28 @@ def fit(
     lr: float = 0.02,
     momentum: float = 0.9,
     weight_decay: float = 1e-4,
+    warmup: int = 0,
+    augment: Augmentation | None = None,
     seed: int = 0,
     device: str = "auto",
     progress: bool = True,
 ) -> History:
-    """Train ``model`` in place by SGD on the cross-entropy, its learning rate falling from ``lr`` to 0 along a cosine.
+    """Train ``model`` in place by SGD on the cross-entropy.
 
-    ``seed`` fixes the order of the images; the model's weights are the caller's to seed. Afterwards the model is on
-    the device it was trained on, in training mode. Raises ValueError for an unknown device and FloatingPointError as
-    soon as the loss is not finite.
+    The learning rate rises to ``lr`` over ``warmup`` epochs and falls to 0 along a cosine. ``augment`` changes each
+    batch of training images before it is normalised. ``seed`` fixes the order of the images and the augmentation; the
+    model's weights are the caller's to seed. Afterwards the model is on the device it was trained on, in training
+    mode. Raises ValueError for an unknown device or a warm-up that is not shorter than the run, and
+    FloatingPointError as soon as the loss is not finite.
     """
+    if not 0 <= warmup < max(epochs, 1):
+        raise ValueError(f"warmup must be shorter than the run: {warmup} of {epochs} epochs leave none to train at lr.")
     place = choose_device(device)
     nn.utils.convert_conv2d_weight_memory_format(model.to(place), torch.channels_last)
     images, labels = data.train_images.to(place), data.train_labels.to(place)
     order = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.SGD(model.parameters(), lr, momentum, weight_decay=weight_decay, fused=True)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * math.ceil(len(images) / batch_size))
+    batches = math.ceil(len(images) / batch_size)
     if progress:
         count = sum(p.numel() for p in model.parameters())
         print(f"Training {count:,} parameters on {len(images):,} images for {epochs} epochs on {place}, seed {seed}.")
@@ -83,13 +119,15 @@ def fit(
         model.train()
         loss_sum = torch.zeros((), device=place)
         wrong = torch.zeros((), device=place)
-        for index in torch.randperm(len(images), generator=order).to(place).split(batch_size):
-            logits = model(data.normalise(images[index]).contiguous(memory_format=torch.channels_last))
+        shuffled = torch.randperm(len(images), generator=order).to(place).split(batch_size)
+        for step, index in enumerate(shuffled, start=(epoch - 1) * batches):
+            batch = images[index] if augment is None else augment(images[index], order)
+            logits = model(data.normalise(batch).contiguous(memory_format=torch.channels_last))
             loss = F.cross_entropy(logits, labels[index])
             optimizer.zero_grad()
             loss.backward()
+            optimizer.param_groups[0]["lr"] = lr * learning_rate(step, epochs * batches, warmup * batches)
             optimizer.step()
-            schedule.step()
             loss_sum += loss.detach() * len(index)
             wrong += (logits.argmax(1) != labels[index]).sum()
         history.train_loss.append(loss_sum.item() / len(images))

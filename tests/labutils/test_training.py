@@ -9,7 +9,16 @@ from torch import Tensor, nn
 
 from labutils.data import ImageData, digits
 from labutils.models import cifar_resnet
-from labutils.training import choose_device, evaluate, fit, run_parallel
+from labutils.training import (
+    choose_device,
+    crop_and_flip,
+    evaluate,
+    fit,
+    learning_rate,
+    random_crop,
+    random_flip,
+    run_parallel,
+)
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +129,52 @@ def test_parallel_runs_keep_their_order_and_use_one_thread_each() -> None:
 def test_an_error_in_a_parallel_run_arrives() -> None:
     with pytest.raises(ZeroDivisionError):
         run_parallel(lambda a: 1 // a, [(1,), (0,)])
+
+
+def test_the_rate_rises_over_the_warm_up_and_falls_to_zero() -> None:
+    rates = [learning_rate(step, steps=12, warmup=4) for step in range(12)]
+    assert rates[:5] == [0.25, 0.5, 0.75, 1, 1]
+    assert rates[8] == pytest.approx(0.5)
+    assert 0 < rates[-1] < 0.05
+    assert rates[4:] == sorted(rates[4:], reverse=True)
+
+
+def test_a_warm_up_as_long_as_the_run_is_refused(few: ImageData) -> None:
+    with pytest.raises(ValueError, match="3 of 3 epochs leave none"):
+        fit(small_net(), few, epochs=3, warmup=3)
+
+
+def test_a_crop_is_a_window_of_the_padded_image_and_every_offset_is_as_likely() -> None:
+    images = torch.rand(5000, 2, 4, 3)
+    padded = nn.functional.pad(images, (1, 1, 1, 1))
+    windows = {(top, left): padded[:, :, top : top + 4, left : left + 3] for top in range(3) for left in range(3)}
+    crops = random_crop(images, 1, torch.Generator().manual_seed(0))
+    assert crops.shape == images.shape
+    counts = [int((window == crops).all(dim=(1, 2, 3)).sum()) for window in windows.values()]
+    assert sum(counts) == 5000
+    assert all(abs(count - 5000 / 9) < 5 * (5000 * 8 / 81) ** 0.5 for count in counts)
+
+
+def test_a_flip_mirrors_half_of_the_images() -> None:
+    images = torch.rand(5000, 2, 4, 3)
+    flipped = random_flip(images, torch.Generator().manual_seed(0))
+    mirrored = (flipped == images.flip(3)).all(dim=(1, 2, 3))
+    kept = (flipped == images).all(dim=(1, 2, 3))
+    assert (mirrored ^ kept).all()
+    assert abs(mirrored.sum() - 2500) < 5 * (5000 / 4) ** 0.5
+
+
+def test_fit_augments_what_it_trains_on_and_nothing_else(few: ImageData) -> None:
+    batches: list[Tensor] = []
+
+    def note(images: Tensor, generator: torch.Generator) -> Tensor:
+        batches.append(images)
+        return crop_and_flip(images, generator)
+
+    nets = [small_net() for _ in range(3)]
+    for net, augment in zip(nets, (note, crop_and_flip, None), strict=True):
+        fit(net, few, epochs=1, augment=augment, device="cpu", progress=False)
+    assert [len(batch) for batch in batches] == [64, 64, 2]
+    assert torch.cat(batches).sum().item() == pytest.approx(few.train_images.sum().item())
+    assert weights(nets[0]).equal(weights(nets[1]))
+    assert not weights(nets[0]).equal(weights(nets[2]))
