@@ -199,6 +199,7 @@ BUILT = {
         "projection",
     },
     "chapters/04-resnet": {"he_init", "make_stage", "ResNet", "zero_init"},
+    "chapters/05-training": {"learning_rate", "random_crop", "random_flip"},
     "chapters/07-bottleneck": {"Bottleneck", "grouped3x3"},
 }
 
@@ -206,7 +207,8 @@ BUILT = {
 @pytest.mark.parametrize("chapter", BUILT)
 def test_what_a_chapter_builds_is_what_labutils_exports(chapter: str) -> None:
     built = definitions("\n".join(code_of(chapter)))
-    exported = definitions((ROOT / "labutils" / "models.py").read_text())
+    module = "training" if chapter == "chapters/05-training" else "models"
+    exported = definitions((ROOT / "labutils" / f"{module}.py").read_text())
     assert built.keys() & exported.keys() == BUILT[chapter]
     for name in BUILT[chapter]:
         assert built[name] == exported[name]
