@@ -3,9 +3,9 @@
     python experiments/margins.py [chapter ...]
 
 runs every chapter that has a line ``SEEDS = (...)``, or those that are named (``08-resnext``), with other seeds in its
-place, and writes experiments/margins.json: for each claim its values, and the strictest bounds that the course's rule
-allows. By that rule a bound lies at least twice as far from the median as the worst value does, measured on a
-logarithmic scale. Chapters that were not run keep their entries.
+place, and records for each claim its values and the strictest bounds that the course's rule allows, in
+``experiments/runs/margins-<chapter>.json``. By that rule a bound lies at least twice as far from the median as the
+worst value does, measured on a logarithmic scale.
 """
 
 import argparse
@@ -22,8 +22,9 @@ from myst_nb.core.read import read_myst_markdown_notebook
 from nbclient import NotebookClient
 from tqdm import tqdm
 
+from labutils import recorded
+
 ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "experiments" / "margins.json"
 SEEDS_LINE = re.compile(r"^SEEDS = \((.+)\)$", re.MULTILINE)
 SEED_COUNT = 10
 THREADS = (1, 2)
@@ -69,26 +70,23 @@ def margins(chapter: Path) -> list[dict[str, Any]]:
         values = [claim["value"] for claim in same_claim]
         stated = {name: same_claim[0][name] for name in ("at_least", "at_most") if same_claim[0][name] is not None}
         strictest = {name: bound for name, bound in strictest_bounds(values).items() if name in stated}
-        entry = {"claim": same_claim[0]["claim"], "stated": stated, "strictest": strictest, "values": values}
-        table.append({"chapter": chapter.stem, **entry})
+        table.append({"claim": same_claim[0]["claim"], "stated": stated, "strictest": strictest, "values": values})
     return table
 
 
 def main() -> None:
-    """Run the chapters and write the table."""
+    """Run the chapters and record what came out."""
     chapters = seeded_chapters()
     parser = argparse.ArgumentParser(description="Re-run the chapters' claims over ten seeds.")
     parser.add_argument("chapter", nargs="*", help=f"one of {', '.join(chapters)}; all of them by default")
     named = parser.parse_args().chapter or list(chapters)
     if unknown := [name for name in named if name not in chapters]:
         parser.error(f"no chapter with seeds is called {', '.join(unknown)}; there are {', '.join(chapters)}.")
-    recorded = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
     for name in named:
-        new = margins(chapters[name])
-        recorded = [entry for entry in recorded if entry["chapter"] in chapters and entry["chapter"] != name] + new
-        recorded.sort(key=lambda entry: entry["chapter"])
-        RESULTS.write_text(json.dumps(recorded, indent=1) + "\n")
-        for entry in new:
+        table = margins(chapters[name])
+        settings = {"seeds": SEED_COUNT, "threads": list(THREADS)}
+        recorded.save(f"margins-{name}", "experiments/margins.py", settings, table)
+        for entry in table:
             for side, bound in entry["stated"].items():
                 words = f"{entry['claim']}, {side.replace('_', ' ')}"
                 print(f"{name}: {words}: states {bound:g}, may state {entry['strictest'][side]:.3g}")

@@ -1,6 +1,7 @@
 """Results of runs too long for a build: written by the scripts in ``experiments/``, read by the chapters."""
 
 import json
+import os
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,13 +14,16 @@ _IN_REPOSITORY = Path(__file__).parent.parent / "experiments" / "runs"
 _IN_INSTALLED_PACKAGE = Path(__file__).parent / "runs"
 
 
+def names() -> list[str]:
+    """The names of all records."""
+    return sorted(path.stem for path in _folder().glob("*.json"))
+
+
 def load(name: str) -> dict[str, Any]:
     """The record called ``name``. Raises FileNotFoundError, with the names there are, if there is none."""
-    folder = _IN_INSTALLED_PACKAGE if _IN_INSTALLED_PACKAGE.exists() else _IN_REPOSITORY
-    file = folder / f"{name}.json"
+    file = _folder() / f"{name}.json"
     if not file.exists():
-        names = ", ".join(sorted(path.stem for path in folder.glob("*.json")))
-        raise FileNotFoundError(f"there is no recorded run {name!r}; there are: {names or 'none'}.")
+        raise FileNotFoundError(f"there is no recorded run {name!r}; there are: {', '.join(names()) or 'none'}.")
     return json.loads(file.read_text())
 
 
@@ -32,9 +36,9 @@ def save(name: str, script: str, settings: dict[str, Any], results: Any) -> Path
         "date": datetime.now(UTC).date().isoformat(),
         "versions": {
             "python": platform.python_version(),
-            **{name: version(name) for name in ("torch", "scikit-learn")},
+            **{package: version(package) for package in ("torch", "scikit-learn")},
         },
-        "hardware": _processor(),
+        "hardware": processor(),
         "results": results,
     }
     file = _IN_REPOSITORY / f"{name}.json"
@@ -43,11 +47,15 @@ def save(name: str, script: str, settings: dict[str, Any], results: Any) -> Path
     return file
 
 
-def _processor() -> str:
+def processor() -> str:
     """The graphics card's name where there is one, else the processor's with its number of cores."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.machine()}, {torch.get_num_threads()} cores"
+    models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores"
+
+
+def _folder() -> Path:
+    return _IN_INSTALLED_PACKAGE if _IN_INSTALLED_PACKAGE.exists() else _IN_REPOSITORY

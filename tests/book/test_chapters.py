@@ -1,7 +1,6 @@
 """What the chapters printed when the book was built, read from its execution cache, and what their code must be."""
 
 import ast
-import json
 import math
 import re
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from jupyter_cache import get_cache
 from myst_nb.core.read import read_myst_markdown_notebook
 
+from labutils import recorded
 from tests.book.faults import page_names
 from tests.conftest import ROOT
 
@@ -109,6 +109,50 @@ def test_the_network_chapter_printed_the_known_costs() -> None:
 
 
 @pytest.mark.book
+def test_no_gradient_vanishes_where_bn_stands() -> None:
+    seen = values("chapters/02-signals")
+    assert seen["default"] == pytest.approx(math.sqrt(1 / 6), abs=0.05)
+    assert seen["bn_back"] == pytest.approx(math.sqrt(math.pi / (math.pi - 1)), abs=0.02)
+    assert seen["plain_start"] > 100 > 10 * seen["lowest"] > 1
+    assert seen["plain_start"] > 20 * seen["residual_start"]
+    assert seen["plain_cosine_8"] > seen["plain_cosine_20"] > seen["plain_cosine_56"]
+    assert seen["plain_near_8"] > seen["near_20"] > seen["plain_near_20"]
+
+
+@pytest.mark.book
+def test_the_training_chapter_ends_with_labutils_loop() -> None:
+    lines = [line.split() for line in printed("chapters/05-training").splitlines()]
+    pairs = [[float(loss) for loss in line] for line in lines if len(line) == 2 and all("." in loss for loss in line)]
+    assert len(pairs) == 3
+    assert all(ours == pytest.approx(theirs, rel=1e-4) for ours, theirs in pairs)
+    seen = values("chapters/05-training")
+    assert seen["plain_epochs"] > seen["residual_epochs"]
+
+
+@pytest.mark.book
+def test_the_why_chapter_split_the_gradient_exactly_and_has_its_controls() -> None:
+    text = printed("chapters/06-why-it-works")
+    assert len(re.findall(r"^(?:before|after) training, z = \S+: off by \de-1\d$", text, re.MULTILINE)) == 4
+    seen = values("chapters/06-why-it-works")
+    assert (seen["blocks"], seen["paths"], seen["mean_ways"]) == (27, 2**27, 13.5)
+    assert seen["length_after"] < seen["length_before"] < seen["mean_ways"]
+    assert seen["lesion_residual_20"] < seen["least_plain"]
+    assert seen["lesion_residual_56"] < seen["error_residual_56"] + 5
+    assert seen["normalised"] < 1 < seen["gaussian"]
+
+
+@pytest.mark.book
+def test_the_legacy_chapter_broke_the_identity_only_with_the_old_block() -> None:
+    assert re.search(
+        r"^pre-activation: sum off by \de-1\d, gradient \de-1\d$", printed("chapters/09-legacy"), re.MULTILINE
+    )
+    seen = values("chapters/09-legacy")
+    assert min(seen["old_sum"], seen["old_gradient"]) > 10
+    assert 0 < seen["arrived"] < 90
+    assert seen["full"] < seen["worst_early"] < seen["control_error"]
+
+
+@pytest.mark.book
 def test_the_bottleneck_chapter_printed_the_known_costs() -> None:
     seen = values("chapters/07-bottleneck")
     assert (seen["block_weights"], seen["projected_weights"]) == (69_632, 135_168)
@@ -155,12 +199,11 @@ def test_every_claim_was_checked(chapter: str) -> None:
 @pytest.mark.book
 def test_every_bound_of_a_claim_that_depends_on_a_seed_keeps_its_margin() -> None:
     """Chapters state only what `make margins` allows, and it has run on the claims as they stand."""
-    recorded = json.loads((ROOT / "experiments" / "margins.json").read_text())
     for chapter in CHAPTERS:
         if not any(re.search(r"^SEEDS = ", source, re.MULTILINE) for source in code_of(chapter)):
             continue
         stated = re.findall(r"^holds: (.+): \S+ \((.+)\)$", printed(chapter), re.MULTILINE)
-        entries = [entry for entry in recorded if entry["chapter"] == Path(chapter).name]
+        entries = recorded.load(f"margins-{Path(chapter).name}")["results"]
         assert [claim for claim, _ in stated] == [entry["claim"] for entry in entries], "run make margins"
         for (claim, limits), entry in zip(stated, entries, strict=True):
             bounds = {f"at_{side}": float(bound) for side, bound in re.findall(r"at (least|most) ([^,\s]+)", limits)}
