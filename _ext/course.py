@@ -66,9 +66,14 @@ def inline_figures(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 
 def themed_svg(svg: str, prefix: str, alt: str) -> str:
-    """``svg`` as part of a page: ids made unique by ``prefix``, black turned into currentColor, ``alt`` as its name."""
+    """``svg`` as part of a page: named ``alt``, in the text's colour where it is black, with only the ids that it uses.
+
+    These start with ``prefix``, so that they are unique in the page.
+    """
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
-    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}", svg)
+    used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
+    svg = re.sub(r' id="([^"]*)"', lambda match: match[0] if match[1] in used else "", svg)
+    svg = re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{prefix}", svg)
     svg = re.sub(r"#000000|\bblack\b", "currentColor", svg)
     return svg.replace("<svg", f'<svg class="drawing" role="img" aria-label="{escape(alt)}"', 1)
 

@@ -82,6 +82,17 @@ def raw_maths(root: Path) -> list[str]:
     return faults
 
 
+def raw_tables(root: Path) -> list[str]:
+    """Tables left in the text, as a wrong column count leaves them, or an output that is not read as MyST."""
+    faults = []
+    for name, page in built_pages(root):
+        for part in page.select("pre, code, script"):
+            part.decompose()
+        rules = re.findall(r"^\| *[-\u2014].*", page.get_text(), re.MULTILINE)
+        faults += [f"{name}: raw table {rule!r}" for rule in rules]
+    return faults
+
+
 def red_macros(root: Path, browser: Browser) -> list[str]:
     """TeX that MathJax does not know, which it shows in red, and formulas that it did not set at all."""
     faults = []

@@ -116,11 +116,13 @@ def test_a_new_python_changes_the_fingerprint(tmp_path: Path, monkeypatch: pytes
 
 def test_a_drawing_takes_the_page_colours_and_keeps_its_own() -> None:
     svg = (
-        '<?xml?><svg><metadata>2026</metadata><g id="a" style="stroke: #000000; fill: #3a7fc1"/><use href="#a"/></svg>'
+        '<?xml?><svg><metadata>2026</metadata><g id="a" style="stroke: #000000; fill: #3a7fc1"/><use href="#a"/>'
+        '<image id="b"/><image id="b"/></svg>'
     )
     themed = themed_svg(svg, "f1-", 'two "lines"')
     assert 'id="f1-a"' in themed
     assert 'href="#f1-a"' in themed
+    assert themed.count(" id=") == 1
     assert "stroke: currentColor; fill: #3a7fc1" in themed
     assert 'role="img" aria-label="two &quot;lines&quot;"' in themed
     assert "2026" not in themed

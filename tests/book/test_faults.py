@@ -15,6 +15,7 @@ CHECKS = {
     "fence": faults.unclosed_fences,
     "kernel": faults.code_without_kernel,
     "dollars": faults.raw_maths,
+    "table": faults.raw_tables,
 }
 
 
