@@ -1,7 +1,8 @@
 """The book's own Sphinx extension.
 
-It gives the kernels their settings, re-executes the chapters when something that they read has changed, draws figures
-in the page's colours, and loads from the book itself what scripts a page needs.
+It gives the kernels their settings, re-executes the chapters when something that they read has changed, takes the
+solutions out of the exercise sheets, offers each page's notebook, draws figures in the page's colours, and loads from
+the book itself what scripts a page needs.
 """
 
 import hashlib
@@ -14,8 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from solutions import without_solutions
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 from sphinx.util.fileutil import copy_asset
+
+import notebooks
 
 HERE = Path(__file__).parent
 READ_BY_PAGES = ("labutils/**/*.py", "experiments/runs/*.json", "requirements.txt", "_ext/kernel/*")
@@ -54,6 +59,75 @@ def fingerprint_of_inputs(root: Path) -> str:
         if not name.startswith(NOT_READ_BY_PAGES):
             digest.update(f"\n{name}\n".encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def strip_solutions(_app: Sphinx, docname: str, source: list[str]) -> None:
+    """Let Sphinx see an exercise sheet without its solutions only."""
+    if is_exercise(docname):
+        try:
+            source[0] = without_solutions(source[0], f"{docname}.md")
+        except ValueError as error:
+            raise ExtensionError(str(error)) from error
+
+
+def is_exercise(docname: str) -> bool:
+    """Whether the page's source holds solutions."""
+    return docname.startswith("exercises/")
+
+
+def offer_notebook(
+    app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _doctree: nodes.document | None
+) -> None:
+    """Lead the page's buttons to its notebook. The source of an exercise sheet is neither offered nor copied."""
+    root = Path(app.srcdir)
+    if pagename not in notebooks.pages(root):
+        return
+    address, branch = notebooks.repository(root)
+    file = f"notebooks/{pagename}.ipynb"
+    colab = {
+        "type": "link",
+        "url": f"{address}/blob/{branch}/{file}".replace(
+            "https://github.com", "https://colab.research.google.com/github"
+        ),
+        "text": "Colab",
+        "tooltip": "Open this page as a notebook in Colab",
+        "icon": "_static/images/logo_colab.png",
+        "label": "launch-colab-button",
+    }
+    download = {
+        "type": "link",
+        "url": context["pathto"](file, 1),
+        "text": ".ipynb",
+        "tooltip": "Download this page as a notebook",
+        "icon": "fas fa-code",
+        "label": "download-notebook-button",
+    }
+    (downloads,) = (group for group in context["header_buttons"] if group.get("label") == "download-buttons")
+    downloads["buttons"].insert(0, download)
+    context["header_buttons"].insert(
+        0,
+        {
+            "type": "group",
+            "tooltip": "Run this page",
+            "icon": "fas fa-rocket",
+            "buttons": [colab],
+            "label": "launch-buttons",
+        },
+    )
+    if is_exercise(pagename):
+        downloads["buttons"] = [
+            button for button in downloads["buttons"] if button["label"] != "download-source-button"
+        ]
+        context["sourcename"] = ""
+
+
+def write_notebooks(app: Sphinx, _error: Exception | None) -> None:
+    """Put beside the pages the notebooks that they offer."""
+    root = Path(app.srcdir)
+    for page in notebooks.pages(root):
+        file = Path(app.outdir, "notebooks", f"{page}.ipynb")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(notebooks.written(page, root))
 
 
 def inline_figures(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -108,8 +182,11 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register the extension."""
     app.connect("config-inited", prepare_kernels)
     app.connect("config-inited", forget_stale_outputs)
+    app.connect("source-read", strip_solutions)
     app.connect("doctree-resolved", inline_figures)
+    app.connect("html-page-context", offer_notebook, priority=900)
     app.connect("html-page-context", drop_unneeded_scripts, priority=900)
+    app.connect("build-finished", write_notebooks)
     app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", forget_pages_with_warnings)
     return {"parallel_read_safe": True}

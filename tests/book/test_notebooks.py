@@ -1,0 +1,183 @@
+"""The notebooks are the pages, and the solutions are nowhere but in their sources."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from nbformat import NotebookNode
+from solutions import with_solutions, without_solutions
+
+import notebooks
+from tests.conftest import ROOT, build, make_book
+
+PAGES = notebooks.pages()
+SHEETS = [page for page in PAGES if page.startswith("exercises/")]
+SHEET = """\
+def double(x):
+    # BEGIN SOLUTION
+    return 2 * x
+    # END SOLUTION
+"""
+
+
+def committed(page: str) -> NotebookNode:
+    return nbformat.read(ROOT / "notebooks" / f"{page}.ipynb", as_version=4)
+
+
+def markdown(page: str) -> str:
+    return "\n\n".join(cell.source for cell in committed(page).cells if cell.cell_type == "markdown")
+
+
+def solutions(sheet: str) -> list[str]:
+    """The lines of the sheet's solutions that say something."""
+    lines = (ROOT / f"{sheet}.md").read_text().split("\n")
+    without = set(without_solutions("\n".join(lines), sheet).split("\n"))
+    return [line.strip() for line in lines if line not in without and len(line.strip()) > 30]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_committed_notebook_is_fresh(page: str) -> None:
+    file = ROOT / "notebooks" / f"{page}.ipynb"
+    assert file.exists(), "run make notebooks, and commit what it writes"
+    assert file.read_text() == notebooks.written(page), f"{file} is stale: run make notebooks, and commit it"
+
+
+def test_every_notebook_has_a_page() -> None:
+    folder = ROOT / "notebooks"
+    assert sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.ipynb")) == PAGES
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_notebook_holds_no_outputs_and_starts_with_the_installation(page: str) -> None:
+    notebook = committed(page)
+    address, _ = notebooks.repository()
+    assert f"git+{address}" in notebook.cells[0].source
+    for cell in notebook.cells:
+        assert cell.metadata == {}
+        if cell.cell_type == "code":
+            assert (cell.outputs, cell.execution_count) == ([], None)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_notebook_needs_no_myst(page: str) -> None:
+    text = re.sub(r"\$\$.*?\$\$|\$[^$]*\$|^```.*?^```", "", markdown(page), flags=re.DOTALL | re.MULTILINE)
+    assert re.findall(r"\{[a-z:-]+\}|^:::.*|\]\((?!https://)[^)]*\)", text, re.MULTILINE) == []
+    numbers = {int(number) for number in re.findall(r" \[(\d+)\]", text)}
+    listed = re.findall(r"^(\d+)\. ", text.partition("## References")[2], re.MULTILINE)
+    assert sorted(numbers) == [int(number) for number in listed]
+
+
+@pytest.mark.parametrize("sheet", SHEETS)
+def test_a_sheets_notebook_folds_its_hints_and_holds_no_solution(sheet: str) -> None:
+    text = nbformat.writes(committed(sheet))
+    assert solutions(sheet)
+    assert not [line for line in solutions(sheet) if line in text]
+    assert markdown(sheet).count("<details>") == markdown(sheet).count("</details>") >= 3
+    hints = re.findall(r"```python\n(.*?)```", markdown(sheet), re.DOTALL)
+    cells = [cell.source for cell in committed(sheet).cells if cell.cell_type == "code"]
+    assert hints
+    assert not set(hints) & set(cells)
+
+
+def test_ids_change_only_with_their_cell(tmp_path: Path) -> None:
+    make_book(tmp_path, "")
+    page = tmp_path / "chapters" / "page.md"
+    page.parent.mkdir()
+    page.write_text("# One\n\n```{code-cell} ipython3\n1\n```\n\nTwo\n")
+    before = {cell.source: cell.id for cell in notebooks.notebook("chapters/page", tmp_path).cells}
+    page.write_text("# One\n\nNew\n\n```{code-cell} ipython3\n1\n```\n\nTwo\n")
+    after = {cell.source: cell.id for cell in notebooks.notebook("chapters/page", tmp_path).cells}
+    assert {source for source in before if before[source] != after.get(source)} == {"# One"}
+
+
+@pytest.mark.parametrize("text", ["{numref}`a`", "```{figure} a.png\n```"])
+def test_what_a_notebook_cannot_show_is_refused(text: str, tmp_path: Path) -> None:
+    make_book(tmp_path, "")
+    (tmp_path / "chapters").mkdir()
+    (tmp_path / "chapters" / "page.md").write_text(text)
+    with pytest.raises(ValueError, match=r"chapters/page\.md: a notebook can't show the"):
+        notebooks.written("chapters/page", tmp_path)
+
+
+def test_solutions_are_replaced_or_kept() -> None:
+    assert without_solutions(SHEET, "a.md") == "def double(x):\n    raise NotImplementedError\n"
+    assert with_solutions(SHEET, "a.md") == "def double(x):\n    return 2 * x\n"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line"),
+    [
+        (SHEET.replace("    # END SOLUTION\n", ""), 2),
+        (SHEET.replace("    # BEGIN SOLUTION\n", ""), 3),
+        (SHEET.replace("    # END SOLUTION\n", "") + SHEET, 5),
+        (SHEET.replace("    #", "#"), 2),
+        (SHEET.replace("END SOLUTION", "END SOLUTION of it"), 4),
+    ],
+    ids=["no end", "no begin", "two begins", "outside a function", "misspelt"],
+)
+def test_a_marker_that_is_wrong_is_refused_with_file_and_line(wrong: str, line: int) -> None:
+    for read in (without_solutions, with_solutions):
+        with pytest.raises(ValueError, match=rf"^a\.md:{line}: "):
+            read(wrong, "a.md")
+
+
+@pytest.mark.builds
+def test_an_unpaired_marker_fails_the_build(tmp_path: Path) -> None:
+    make_book(tmp_path, "# A page\n")
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: page\nchapters:\n  - file: exercises/sheet\n")
+    (tmp_path / "exercises").mkdir()
+    (tmp_path / "exercises" / "sheet.md").write_text("# A sheet\n\n" + SHEET.replace("    # END SOLUTION\n", ""))
+    for _ in range(2):
+        result = build(tmp_path)
+        assert result.returncode != 0
+        assert "exercises/sheet.md:4: '# BEGIN SOLUTION' without an '# END SOLUTION'." in result.stdout + result.stderr
+
+
+@pytest.mark.book
+@pytest.mark.parametrize("sheet", SHEETS)
+def test_nothing_that_was_built_holds_a_solution(sheet: str) -> None:
+    lines = [line.encode() for line in solutions(sheet)]
+    files = [path for path in (ROOT / "_build").rglob("*") if path.is_file()]
+    assert any(path.name == f"{Path(sheet).name}.html" for path in files)
+    chapters = b"".join(path.read_bytes() for path in ROOT.glob("chapters/*.md"))
+    secret = [line for line in lines if line not in chapters]  # a chapter may teach the same line
+    assert secret
+    for path in files:
+        content = path.read_bytes()
+        assert not [line for line in secret if line in content], path
+
+
+@pytest.mark.book
+@pytest.mark.parametrize("page", PAGES)
+def test_a_pages_buttons_lead_to_its_notebook(page: str) -> None:
+    html = ROOT / "_build" / "html"
+    links = BeautifulSoup((html / f"{page}.html").read_text(), "html.parser").select("a[href]")
+    addresses = [str(link["href"]) for link in links]
+    address, branch = notebooks.repository()
+    _, _, repository = address.partition("github.com/")
+    colab = [address for address in addresses if "colab" in address]
+    assert colab == [f"https://colab.research.google.com/github/{repository}/blob/{branch}/notebooks/{page}.ipynb"]
+    (download,) = (address for address in addresses if address.endswith(".ipynb") and "://" not in address)
+    file = (html / page).parent.joinpath(download).resolve()
+    assert file.read_bytes() == (ROOT / "notebooks" / f"{page}.ipynb").read_bytes()
+    sources = [
+        address for address in addresses if "_sources" in address or "/edit/" in address or "?plain=1" in address
+    ]
+    assert bool(sources) == (page not in SHEETS)
+
+
+@pytest.mark.book
+def test_every_link_to_the_repository_has_the_one_address() -> None:
+    address, _ = notebooks.repository()
+    owner = address.rsplit("/", 1)[0]
+    files = [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("chapters/*.md"),
+        *ROOT.glob("exercises/*.md"),
+        *ROOT.glob("notebooks/*/*.ipynb"),
+    ]
+    for file in files:
+        for link in re.findall(rf"{re.escape(owner)}/[\w.-]+", file.read_text()):
+            assert link == address, file
