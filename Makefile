@@ -7,7 +7,7 @@ READY := $(VENV)/.installed
 PAGE := _build/html/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help book test quick serve notebooks lint bench margins clean
+.PHONY: help book test quick serve notebooks bank lint bench margins clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -20,13 +20,16 @@ test: lint book  ## everything: lint, types, unit tests, the built book
 	$(BIN)/pytest
 
 quick: lint  ## what needs no build, in under three minutes
-	$(BIN)/pytest -m "not book and not builds"
+	$(BIN)/pytest -m "not book and not builds and not salts"
 
 serve: book  ## show the built book at http://localhost:8000
 	$(BIN)/python -m http.server --bind localhost --directory _build/html 8000
 
 notebooks: $(READY)  ## write notebooks/ from chapters/ and exercises/, to be committed
 	@$(BIN)/python _ext/notebooks.py
+
+bank: $(READY)  ## write what the checks' banks show: misconceptions, hints and the kill table
+	@$(BIN)/python -m tests.banks.write
 
 lint: $(READY)  ## ruff and pyright
 	$(BIN)/ruff check .

@@ -1,0 +1,111 @@
+"""Checks for the exercises: ``check(id, …)``, ``hint(id)`` and ``progress()``."""
+
+import difflib
+import os
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from labutils.checks import engine, exercises, saved
+from labutils.checks.engine import Exam, Exercise
+from labutils.checks.result import CheckResult, Result, Table
+from labutils.checks.transport import Local, TimeUp, guarded
+
+__all__ = ["Result", "check", "hint", "progress"]
+
+
+def check(exercise: str, *objects: Any) -> Result:
+    """Say whether ``objects`` solve the exercise: what a sheet asks for, such as a class, in the sheet's order.
+
+    The result is true if they do, and says what failed first if not. It takes about a second. Nothing is raised,
+    unless the environment variable LABUTILS_STRICT is 1: then AssertionError where the exercise is not solved.
+    """
+    problem = _call_problem(exercise, objects)
+    if problem:
+        result = Result(str(exercise), (CheckResult("call", "failed", problem),), 0, 0)
+    else:
+        definition = exercises.load(exercise)
+        result = _examined(definition, objects)
+        if result.first_failure is None or result.first_failure.status != "error":
+            saved.note(result)
+        if not result.passed:
+            result = replace(result, hint=_next_hint(definition))
+    if os.environ.get("LABUTILS_STRICT") == "1" and not result.passed:
+        raise AssertionError(str(result))
+    return result
+
+
+def hint(exercise: str) -> None:
+    """Print the next hint of the exercise."""
+    if exercise not in exercises.IDS:
+        print(_unknown(exercise))
+        return
+    hints = engine.bank()[exercise]["hints"]
+    number = saved.note_hint(exercise, len(hints))
+    print(f"Hint {number} of {len(hints)}: {hints[number - 1]}")
+
+
+def progress() -> Table:
+    """All exercises: which are done, which can be done next, and which wait for another one."""
+    entries = saved.load()
+    done = {name for name, entry in entries.items() if entry["done"]}
+    rows = []
+    for name in exercises.IDS:
+        definition = exercises.load(name)
+        entry = entries.get(name)
+        waiting = [other for other in definition.requires if other not in done]
+        state = "done" if name in done else f"after {waiting[0]}" if waiting else "next"
+        attempts, best = (str(entry["attempts"]), str(entry["best"])) if entry else ("0", "–")
+        rows.append((definition.sheet, name, state, f"{best} of {definition.max_score}", attempts))
+    title = f"{len(done)} of {len(exercises.IDS)} exercises done"
+    return Table(title, ("sheet", "exercise", "state", "best score", "attempts"), rows)
+
+
+def _examined(definition: Exercise, objects: tuple[Any, ...]) -> Result:
+    exam = Exam(definition, Local(objects))
+    try:
+        with guarded():
+            result = engine.examine(exam)
+            if result.first_failure is None:
+                return result
+            return replace(result, misconception=engine.misconception(exam, result))
+    except TimeUp:
+        failure = CheckResult("time", "failed", "it ran too long and was stopped")
+        return Result(definition.id, (failure,), 0, definition.max_score)
+
+
+def _call_problem(exercise: object, objects: tuple[Any, ...]) -> str:
+    if exercise not in exercises.IDS:
+        return _unknown(exercise)
+    names = exercises.load(str(exercise)).names
+    call = f"check({str(exercise)!r}, {', '.join(names)})"
+    if len(objects) != len(names):
+        return f"{len(objects)} objects were given; call {call}."
+    for name, value in zip(names, objects, strict=True):
+        if isinstance(value, nn.Module):
+            return f"a module was given; give what makes it, so call {call} and not {name}(…)."
+        if not callable(value):
+            return f"{name} is {_kind(value)}, which can't be called; call {call}."
+    return ""
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else f"of type {type(value).__name__}"
+
+
+def _unknown(exercise: object) -> str:
+    near = difflib.get_close_matches(str(exercise)[:100], exercises.IDS, n=3, cutoff=0.4)
+    words = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(exercises.IDS)}."
+    return f"there is no exercise called {str(exercise)[:100]!r}: {words}"
+
+
+def _next_hint(definition: Exercise) -> str:
+    hints = engine.bank()[definition.id]["hints"]
+    shown = saved.load().get(definition.id, {}).get("hints", 0)
+    call = f'hint("{definition.id}")'
+    return (
+        f"{call} shows hint {shown + 1} of {len(hints)}."
+        if shown < len(hints)
+        else f"{call} shows the last hint again."
+    )

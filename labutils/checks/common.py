@@ -1,0 +1,242 @@
+"""Checks that fit any module: blocks and whole networks. Each function makes one check for an exercise's list."""
+
+import torch
+from torch import Tensor
+
+from labutils.checks.engine import UNDECIDED, Case, Check, Exam
+
+TOLERANCE = 1e-3  # relative to the largest expected value; float32 rounding stays below a tenth of it
+
+
+def builds(cause: str = "The class can't be made with the arguments of the specification.") -> Check:
+    """The call returns a module. No points."""
+
+    def judge(exam: Exam, case: Case) -> str:
+        exam.seen("build", case)
+        return ""
+
+    return Check("builds", 0, judge, cause, explanatory=True)
+
+
+def refuses(points: int, cases: tuple[Case, ...], cause: str, explanatory: bool = False) -> Check:
+    """Arguments without a meaning are a ValueError."""
+
+    def judge(exam: Exam, case: Case) -> str:
+        raised = exam.seen("refuse", case)["raised"]
+        if raised == "ValueError":
+            return ""
+        return f"expected a ValueError, got {raised or 'no error'}"
+
+    return Check("refuses", points, judge, cause, ("builds",), cases, explanatory)
+
+
+def shape(points: int, cause: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
+    """The output has the specified shape."""
+
+    def judge(exam: Exam, case: Case) -> str:
+        seen, expected = exam.seen("shape", case)["shape"], exam.expected("shape", case)["shape"]
+        return "" if seen == expected else f"for an input {case.shape} expected the output {expected}, got {seen}"
+
+    return Check("shape", points, judge, cause, ("builds",), cases, explanatory)
+
+
+def count(points: int, cause: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
+    """The number of parameters, all of them trained."""
+
+    def judge(exam: Exam, case: Case) -> str:
+        seen, expected = exam.seen("shape", case), exam.expected("shape", case)["parameters"]
+        if seen["parameters"] != expected:
+            return f"expected {expected:,} parameters, got {seen['parameters']:,}"
+        if seen["trained"] != expected:
+            return f"expected all {expected:,} parameters to be trained, got {seen['trained']:,} that are"
+        return ""
+
+    return Check("parameter count", points, judge, cause, ("shape",), cases, explanatory)
+
+
+def silenced(points: int, is_right: str, cause: str, cases: tuple[Case, ...], explanatory: bool = False) -> Check:
+    """With all BN scales and shifts at zero, what is left is the shortcut, and so is the gradient."""
+
+    def judge(exam: Exam, case: Case) -> str:
+        seen, expected = exam.seen("silenced", case), exam.expected("silenced", case)
+        problem = difference(seen["output"], expected["output"])
+        if problem:
+            return f"with the scales and shifts of all BNs at zero, the output should be {is_right}; {problem}"
+        problem = difference(seen["input_gradient"], expected["input_gradient"])
+        return (
+            f"with the scales and shifts of all BNs at zero, the input's gradient is off; {problem}" if problem else ""
+        )
+
+    return Check("silenced branch", points, judge, cause, ("shape",), cases, explanatory)
+
+
+def _numerics(
+    name: str, points: int, probe: str, fact: str, cause: str, cases: tuple[Case, ...] | None, explanatory: bool
+) -> Check:
+    """A fact that is a tensor or a list of numbers, under equal weights.
+
+    Where the parameters have other shapes than the reference's, the weights are equal only if the learner split layers
+    into equal parts. If that doesn't fit either, nothing is decided.
+    """
+
+    def judge(exam: Exam, case: Case) -> str:
+        if same_parts(exam, case):
+            return difference(exam.seen(probe, case)[fact], exam.expected(probe, case)[fact])
+        if fact == "gradients":
+            return UNDECIDED
+        found = exam.seen(probe, case, periodic=True)[fact]
+        return UNDECIDED if difference(found, exam.expected(probe, case, periodic=True)[fact]) else ""
+
+    return Check(name, points, judge, cause, ("shape", "parameter count"), cases, explanatory)
+
+
+def train_output(points: int, cause: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
+    """The output in training mode."""
+    return _numerics("output in training", points, "train", "output", cause, cases, explanatory)
+
+
+def eval_output(points: int, cause: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
+    """The output in evaluation mode, with running statistics that are not the batch's."""
+    return _numerics("output in evaluation", points, "evaluation", "output", cause, cases, explanatory)
+
+
+def input_gradient(points: int, cause: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
+    """The gradient that reaches the input."""
+    return _numerics("input gradient", points, "train", "input_gradient", cause, cases, explanatory)
+
+
+def weight_gradients(
+    points: int, cause: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False
+) -> Check:
+    """The gradients' norms of all parameters, those of one shape in any order."""
+    return _numerics("weight gradients", points, "train", "gradients", cause, cases, explanatory)
+
+
+def all_rows_learn(points: int, cause: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
+    """No output channel of a parameter is left without gradient, beyond those of the reference."""
+
+    def judge(exam: Exam, case: Case) -> str:
+        options = {} if same_parts(exam, case) else {"periodic": True}
+        seen = exam.seen("train", case, **options)["silent_rows"]
+        expected = exam.expected("train", case, **options)["silent_rows"]
+        return "" if seen <= expected else f"expected every channel to get a gradient, but {seen - expected} get none"
+
+    return Check("every channel learns", points, judge, cause, ("shape",), cases, explanatory)
+
+
+def input_kept(points: int = 1, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
+    """The input tensor is as it was."""
+
+    def judge(exam: Exam, case: Case) -> str:
+        return "the input itself was changed by forward" if exam.seen("evaluation", case)["input_changed"] else ""
+
+    cause = "An in-place operation, such as `x += …` or an in-place ReLU, works on the input itself."
+    return Check("input kept", points, judge, cause, ("shape",), cases, explanatory)
+
+
+def steady(points: int = 1, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
+    """In evaluation mode outputs repeat, don't depend on the other images, and leave the statistics alone."""
+
+    def judge(exam: Exam, case: Case) -> str:
+        seen = exam.seen("evaluation", case)
+        if not seen["repeats"]:
+            return "in evaluation mode, the same input gave two different outputs"
+        if seen["alone"] > TOLERANCE:
+            return "in evaluation mode, an image's output depends on the other images of the batch"
+        return "in evaluation mode, the running statistics moved" if seen["statistics_moved"] else ""
+
+    cause = "Something still uses the batch's statistics, or chance, in evaluation mode."
+    return Check("steady in evaluation", points, judge, cause, ("shape",), cases, explanatory)
+
+
+def statistics_move(points: int = 1, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
+    """A pass in training mode moves the running statistics as PyTorch's default BN does."""
+
+    def judge(exam: Exam, case: Case) -> str:
+        if not same_parts(exam, case):
+            return UNDECIDED
+        seen, expected = exam.seen("running", case)["means"], exam.expected("running", case)["means"]
+        if len(seen) != len(expected):
+            return f"expected {len(expected)} running statistics, got {len(seen)}"
+        worst = max((abs(a - b) for a, b in zip(seen, expected, strict=True)), default=0)
+        return (
+            "after a pass in training mode, the running statistics are not where they should be" if worst > 0.02 else ""
+        )
+
+    cause = "A BN is missing, has other settings than PyTorch's default, or is used more than once in a pass."
+    return Check("running statistics", points, judge, cause, ("shape", "parameter count"), cases, explanatory)
+
+
+def reloads(points: int = 1, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
+    """A ``state_dict`` carries all that the module computes with."""
+
+    def judge(exam: Exam, case: Case) -> str:
+        same = exam.seen("reload", case)["same"]
+        return "" if same else "a second module that loads this one's state_dict computes something else"
+
+    cause = "Some layer is made in forward, or kept where the module does not see it, such as in a plain list."
+    return Check("state_dict", points, judge, cause, ("shape",), cases, explanatory)
+
+
+def own_weights(points: int = 1, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
+    """Two modules share no parameter."""
+
+    def judge(exam: Exam, case: Case) -> str:
+        shared = exam.seen("twins", case)["shared"]
+        return f"two modules made one after the other share {shared} of their parameters and buffers" if shared else ""
+
+    cause = "Layers are made once, outside __init__ (as a class attribute or a default argument), and used by all."
+    return Check("own weights", points, judge, cause, ("shape",), cases, explanatory)
+
+
+def double(points: int = 0, cases: tuple[Case, ...] | None = None, explanatory: bool = True) -> Check:
+    """It computes in float64 where it is asked to."""
+
+    def judge(exam: Exam, case: Case) -> str:
+        dtype = exam.seen("double", case)["dtype"]
+        return "" if dtype == "float64" else f"after .double(), expected an output of float64, got {dtype}"
+
+    cause = "A tensor is made in forward with a fixed type. Make it with x.new_zeros, or from x."
+    return Check("float64", points, judge, cause, ("shape",), cases, explanatory)
+
+
+def extent(points: int, cause: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
+    """How far an output pixel sees."""
+
+    def judge(exam: Exam, case: Case) -> str:
+        seen, expected = exam.seen("extent", case)["extent"], exam.expected("extent", case)["extent"]
+        return "" if seen == expected else f"expected an output pixel to see {expected} pixels of the input, got {seen}"
+
+    return Check("receptive field", points, judge, cause, ("shape",), cases, explanatory)
+
+
+def same_parts(exam: Exam, case: Case) -> bool:
+    """Whether the learner's parameters have the shapes of the reference's, in any order."""
+    return exam.seen("shape", case)["shapes"] == exam.expected("shape", case)["shapes"]
+
+
+def difference(seen: Tensor | list[float], expected: Tensor | list[float]) -> str:
+    """In words, how far ``seen`` is from ``expected``; "" where it is close."""
+    a, b = (torch.as_tensor(value, dtype=torch.float64) for value in (seen, expected))
+    if a.shape != b.shape:
+        return f"expected {tuple(b.shape)} values, got {tuple(a.shape)}"
+    if not a.numel():
+        return ""
+    scale = max(b.abs().max().item(), 1e-3)
+    off = (a - b).abs()
+    if (off <= TOLERANCE * scale).all():
+        return ""
+    if not torch.isfinite(a).all():
+        return "got values that are not finite"
+    place = int(off.argmax())
+    share = (off > TOLERANCE * scale).double().mean().item()
+    return (
+        f"under equal weights {share:.0%} of the values differ, one by most: "
+        f"expected {b.flatten()[place].item():.4f}, got {a.flatten()[place].item():.4f}"
+    )
+
+
+FINGERPRINT: dict[str, tuple[str, ...]] = {
+    "train": ("output", "gradients"),
+    "evaluation": ("output", "repeats", "statistics_moved"),
+}

@@ -1,0 +1,248 @@
+"""Exercises, their checks, and how a learner's objects go through them.
+
+An exercise has cases (calls with an input) and checks. A check asks for facts about the learner's objects and about the
+reference at one case, and says in words what is wrong. Both sides hold the same weights there (see ``probes.fill``), so
+that behaviour is compared, not names.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from labutils.checks.probes import Facts
+from labutils.checks.result import CheckResult, Result, Status
+from labutils.checks.transport import Failure, Local, TimeUp, Transport
+
+PUBLIC_SALT = 20151210  # fingerprints are taken at this salt, and the notebook's checks made
+BANK = Path(__file__).parent / "bank.json"
+STOPPING = ("TimeUp", "KeyboardInterrupt")
+UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call, ``name(*args)``, and an input of ``shape`` for what it returns. ``note`` says it in words instead.
+
+    ``explanatory`` marks a case that rejects no program of the bank alone, and is there for what it tells the learner.
+    """
+
+    args: tuple[Any, ...]
+    shape: tuple[int, ...] = ()
+    note: str = ""
+    explanatory: bool = False
+
+    def call(self, name: str) -> str:
+        """The call as the learner would write it, or the note."""
+        if self.note:
+            return self.note
+        shown = (str(arg).removeprefix("given:") if isinstance(arg, str) else repr(arg) for arg in self.args)
+        return f"{name}({', '.join(shown)})"
+
+
+Judge = Callable[["Exam", Case], str]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One behaviour. ``judge`` returns "" where it is right, UNDECIDED, or a sentence on what was expected and found.
+
+    ``cause`` says what is usually behind a failure. ``needs`` names checks without which this one says nothing.
+    ``cases`` are those of the exercise by default. ``explanatory`` as for a case.
+    """
+
+    name: str
+    points: int
+    judge: Judge
+    cause: str
+    needs: tuple[str, ...] = ()
+    cases: tuple[Case, ...] | None = None
+    explanatory: bool = False
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """What a learner writes under ``names``, and how it is checked.
+
+    ``reference`` returns the right objects. ``fingerprint`` names the facts, by probe, that tell wrong programs apart.
+    With ``all_or_nothing`` nothing is given for a part. ``requires`` names exercises to be done before.
+    """
+
+    id: str
+    sheet: str
+    names: tuple[str, ...]
+    reference: Callable[[], tuple[Any, ...]]
+    cases: tuple[Case, ...]
+    checks: tuple[Check, ...]
+    fingerprint: dict[str, tuple[str, ...]]
+    requires: tuple[str, ...] = ()
+    all_or_nothing: bool = False
+
+    @property
+    def max_score(self) -> int:
+        """The points of all checks."""
+        return sum(check.points for check in self.checks)
+
+    def cases_of(self, check: Check) -> tuple[Case, ...]:
+        """The cases at which a check is made."""
+        return self.cases if check.cases is None else check.cases
+
+
+@dataclass
+class Exam:
+    """Facts about one learner's objects and about the reference at one salt, each observed once."""
+
+    exercise: Exercise
+    learner: Transport
+    salt: int = PUBLIC_SALT
+    _facts: dict[Any, Facts | Failure] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._reference = Local(self.exercise.reference())
+
+    def seen(self, probe: str, case: Case, **options: Any) -> Facts:
+        """Facts about the learner's objects. Raises Failure where their code gave none."""
+        return self._observe(self.learner, probe, case, options)
+
+    def expected(self, probe: str, case: Case, **options: Any) -> Facts:
+        """Facts about the reference."""
+        return self._observe(self._reference, probe, case, options)
+
+    def _observe(self, transport: Transport, probe: str, case: Case, options: dict[str, Any]) -> Facts:
+        key = (transport is self.learner, probe, case, *sorted(options.items()))
+        if key not in self._facts:
+            try:
+                self._facts[key] = transport.observe(probe, case.args, case.shape, self.salt, **options)
+            except Failure as failure:
+                self._facts[key] = failure
+        facts = self._facts[key]
+        if isinstance(facts, Failure):
+            raise facts
+        return facts
+
+
+def judge(exam: Exam, check: Check, case: Case) -> str:
+    """What the check says of one case: "", UNDECIDED, or a sentence. An error of the check itself is raised."""
+    try:
+        return check.judge(exam, case)
+    except Failure as failure:
+        if failure.kind in STOPPING:
+            raise
+        return str(failure)
+
+
+def examine(exam: Exam) -> Result:
+    """Make all checks in order, each up to the first case that fails. What needs a failed check is blocked."""
+    results: list[CheckResult] = []
+    held: dict[str, bool] = {}
+    stopped = ""
+    for check in exam.exercise.checks:
+        missing = [name for name in check.needs if not held[name]]
+        status: Status = "passed"
+        message = ""
+        if stopped or missing:
+            status, message = "blocked", stopped or f"needs {missing[0]}"
+        else:
+            try:
+                status, message = _verdict(exam, check)
+            except (Failure, TimeUp) as failure:
+                status, message = "failed", str(failure) or "it ran too long and was stopped"
+                stopped = "not reached"
+            except Exception as error:
+                status = "error"
+                message = f"not your fault: {type(error).__name__}: {error}. Please report it."
+        held[check.name] = status in ("passed", "undecided")
+        results.append(CheckResult(check.name, status, message, check.points if held[check.name] else 0))
+    return _result(exam, tuple(results))
+
+
+def _verdict(exam: Exam, check: Check) -> tuple[Status, str]:
+    undecided = False
+    for case in exam.exercise.cases_of(check):
+        message = judge(exam, check, case)
+        if message == UNDECIDED:
+            undecided = True
+        elif message:
+            return "failed", f"{case.call(exam.exercise.names[0])}: {message}"
+    return ("undecided", "built from other parts than ours") if undecided else ("passed", "")
+
+
+def _result(exam: Exam, results: tuple[CheckResult, ...]) -> Result:
+    exercise = exam.exercise
+    score = sum(result.points for result in results)
+    if exercise.all_or_nothing and score < exercise.max_score:
+        score = 0
+    result = Result(exercise.id, results, score, exercise.max_score)
+    failure = result.first_failure
+    if failure is None or failure.status == "error":
+        return result
+    cause = next(check.cause for check in exercise.checks if check.name == failure.name)
+    unfinished = "NotImplementedError" in failure.message
+    return Result(exercise.id, results, score, exercise.max_score, cause="" if unfinished else cause)
+
+
+Fingerprint = list[str | float]
+
+
+def fingerprint(exam: Exam) -> Fingerprint:
+    """Numbers and words that tell wrong programs apart: what the learner's objects computed at every case."""
+    marks: Fingerprint = []
+    for case in exam.exercise.cases:
+        for probe, names in exam.exercise.fingerprint.items():
+            try:
+                facts = exam.seen(probe, case)
+            except Failure as failure:
+                marks.append(f"{failure.kind}: {failure.raised}")
+            else:
+                for name in names:
+                    marks += _marks(facts[name])
+    return marks
+
+
+def _marks(value: Any) -> Iterator[str | float]:
+    if isinstance(value, Tensor):
+        flat = value.double().flatten()
+        waves = torch.cos(torch.arange(len(flat), dtype=torch.float64))
+        yield str(tuple(value.shape))
+        yield from (round(number, 4) for number in (flat.sum().item(), flat.abs().sum().item(), (flat @ waves).item()))
+    elif isinstance(value, float):
+        yield round(value, 5)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _marks(item)
+    else:
+        yield str(value)
+
+
+def alike(one: Sequence[str | float], other: Sequence[str | float]) -> bool:
+    """Whether two fingerprints are equal up to rounding."""
+    return len(one) == len(other) and all(_close(a, b) for a, b in zip(one, other, strict=True))
+
+
+def _close(a: str | float, b: str | float) -> bool:
+    if isinstance(a, str) or isinstance(b, str):
+        return a == b
+    return a == b or (a != a and b != b) or abs(a - b) <= 1e-3 * max(abs(a), abs(b)) + 1e-3
+
+
+@cache
+def bank() -> dict[str, Any]:
+    """Per exercise its hints and the known wrong programs with their fingerprints, as ``make bank`` wrote them."""
+    return json.loads(BANK.read_text())
+
+
+def misconception(exam: Exam, result: Result) -> str:
+    """The sentence of the known wrong program that the learner's objects behave like, or "". At the public salt."""
+    failure = result.first_failure
+    if failure is None or failure.status == "error":
+        return ""
+    known = [entry for entry in bank()[exam.exercise.id]["wrong"] if entry["first"] == failure.name]
+    if not known:
+        return ""
+    found = fingerprint(exam)
+    return next((entry["says"] for entry in known if alike(entry["fingerprint"], found)), "")

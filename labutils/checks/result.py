@@ -1,0 +1,111 @@
+"""What a check found, as text for a terminal and as HTML for a notebook."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Literal
+
+Status = Literal["passed", "failed", "blocked", "undecided", "error"]
+WORDS: dict[Status, str] = {
+    "passed": "✓ passed",
+    "failed": "✗ failed",
+    "blocked": "– blocked",
+    "undecided": "– not decided",
+    "error": "! error in the check",
+}
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check: its name, its status, what was expected and found, and the points it gave."""
+
+    name: str
+    status: Status
+    message: str = ""
+    points: int = 0
+
+
+@dataclass(frozen=True)
+class Result:
+    """All checks of one exercise. It is true if the exercise is solved."""
+
+    exercise: str
+    checks: tuple[CheckResult, ...]
+    score: int
+    max_score: int
+    cause: str = ""
+    misconception: str = ""
+    hint: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing failed."""
+        return bool(self.checks) and all(check.status in ("passed", "undecided") for check in self.checks)
+
+    @property
+    def first_failure(self) -> CheckResult | None:
+        """The check that failed first, or None."""
+        return next((check for check in self.checks if check.status in ("failed", "error")), None)
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    @property
+    def headline(self) -> str:
+        """One line: the exercise and its points."""
+        end = ", solved" if self.passed else ""
+        return f"{self.exercise}: {self.score} of {self.max_score} points{end}"
+
+    def lines(self) -> list[tuple[str, str]]:
+        """The checks in the order they were made, those of one status in one line unless they failed."""
+        result: list[tuple[str, str]] = []
+        for status in ("passed", "failed", "error", "undecided", "blocked"):
+            found = [check for check in self.checks if check.status == status]
+            if status in ("failed", "error"):
+                result += [(WORDS[status], f"{check.name}: {check.message}") for check in found]
+            elif found:
+                message = f" ({found[0].message})" if found[0].message else ""
+                result.append((WORDS[status], ", ".join(check.name for check in found) + message))
+        return result
+
+    @property
+    def advice(self) -> list[tuple[str, str]]:
+        """What helps to go on: the likely cause and the next hint, where there are any."""
+        pairs = (("Likely cause", self.misconception or self.cause), ("Hint", self.hint))
+        return [(name, text) for name, text in pairs if text]
+
+    def __str__(self) -> str:
+        width = max(len(word) for word, _ in self.lines()) if self.checks else 0
+        body = [f"  {word:<{width}}  {text}" for word, text in self.lines()]
+        return "\n".join([self.headline, *body, *(f"  {name}: {text}" for name, text in self.advice)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><th scope='row'>{word}</th><td>{escape(text)}</td></tr>" for word, text in self.lines())
+        table = f"<table><caption>{escape(self.headline)}</caption><tbody>{rows}</tbody></table>"
+        return table + "".join(f"<p><strong>{name}:</strong> {escape(text)}</p>" for name, text in self.advice)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A small table with a title, shown as text or HTML."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+
+    def __str__(self) -> str:
+        lines = [self.header, *self.rows]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(self.header))]
+        text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+        return "\n".join([self.title, *(line.rstrip() for line in text)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th scope='col'>{escape(cell)}</th>" for cell in self.header)
+        body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in self.rows)
+        return (
+            f"<table><caption>{escape(self.title)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        )

@@ -1,0 +1,94 @@
+"""What a learner has done so far: a JSON file in the user's data directory."""
+
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+
+from labutils.checks.result import Result
+
+Entry = dict[str, int]
+
+
+def file() -> Path:
+    """Where progress is kept."""
+    return user_data_path("labutils", appauthor=False) / "progress.json"
+
+
+def load() -> dict[str, Entry]:
+    """Per exercise: ``attempts``, the ``best`` score, 1 for ``done``, and how many ``hints`` were shown.
+
+    A damaged file is set aside, under another name beside it, and said so.
+    """
+    path = file()
+    try:
+        return _valid(json.loads(path.read_text()))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        print(f"Progress could not be read ({error}).")
+        return {}
+    except ValueError:
+        aside = _free_name(path)
+        with contextlib.suppress(OSError):
+            path.replace(aside)
+        print(f"The file of your progress was damaged. It is kept as {aside}, and a new one is begun.")
+        return {}
+
+
+def note(result: Result) -> None:
+    """Count an attempt and keep the best score."""
+    entries = load()
+    entry = entries.setdefault(result.exercise, _new())
+    entry["attempts"] += 1
+    entry["best"] = max(entry["best"], result.score)
+    entry["done"] = max(entry["done"], int(result.passed))
+    save(entries)
+
+
+def note_hint(exercise: str, last: int) -> int:
+    """Count a hint that is shown, and return its number, at most ``last``."""
+    entries = load()
+    entry = entries.setdefault(exercise, _new())
+    entry["hints"] = min(entry["hints"] + 1, last)
+    save(entries)
+    return entry["hints"]
+
+
+def save(entries: dict[str, Entry]) -> None:
+    """Replace the file in one step. Where that can't be done, say so and go on."""
+    path = file()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent)
+        with os.fdopen(handle, "w") as new:
+            json.dump(entries, new, indent=1)
+        Path(name).replace(path)
+    except OSError as error:
+        print(f"Progress could not be saved ({error}).")
+
+
+def _new() -> Entry:
+    return {"attempts": 0, "best": 0, "done": 0, "hints": 0}
+
+
+def _valid(content: Any) -> dict[str, Entry]:
+    if not isinstance(content, dict):
+        raise ValueError
+    for entry in content.values():
+        if not isinstance(entry, dict) or entry.keys() != _new().keys():
+            raise ValueError
+        if not all(type(number) is int and number >= 0 for number in entry.values()):
+            raise ValueError
+    return content
+
+
+def _free_name(path: Path) -> Path:
+    number = 1
+    while (aside := path.with_name(f"progress.damaged-{number}.json")).exists():
+        number += 1
+    return aside

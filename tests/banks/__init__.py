@@ -1,0 +1,59 @@
+"""Programs that prove the checks: wrong ones that must be rejected, and right ones that must not.
+
+A module for each exercise holds functions, each of which returns the objects of one learner: one object, or a tuple
+where the exercise asks for several. Expectations are written by hand, before the checks see the program.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from labutils.checks.exercises import IDS
+
+Maker = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Program:
+    """``first`` names the check that must fail first ("" for a right program), ``says`` the misconception in words."""
+
+    name: str
+    make: Maker
+    first: str = ""
+    says: str = ""
+
+    def objects(self) -> tuple[Any, ...]:
+        """What the learner hands to the check."""
+        made = self.make()
+        return made if isinstance(made, tuple) else (made,)
+
+
+def wrong(first: str, says: str) -> Callable[[Maker], Maker]:
+    """Mark a wrong program: the check that must fail first, and a sentence to the learner on what is misunderstood."""
+
+    def mark(make: Maker) -> Maker:
+        make.expected = (first, says)  # pyright: ignore[reportFunctionMemberAccess]
+        return make
+
+    return mark
+
+
+def right(make: Maker) -> Maker:
+    """Mark a program that is right, though written differently."""
+    make.expected = ("", "")  # pyright: ignore[reportFunctionMemberAccess]
+    return make
+
+
+@cache
+def programs(exercise: str) -> tuple[Program, ...]:
+    """All programs of an exercise's bank."""
+    module = import_module(f"{__name__}.{exercise.replace('-', '_')}")
+    marked = [value for value in vars(module).values() if hasattr(value, "expected")]
+    return tuple(Program(make.__name__, make, *make.expected) for make in marked)
+
+
+def everything(wrong: bool) -> list[tuple[str, Program]]:
+    """All wrong, or all right, programs with their exercises."""
+    return [(exercise, program) for exercise in IDS for program in programs(exercise) if bool(program.first) == wrong]

@@ -1,0 +1,100 @@
+"""Write what the banks show: ``labutils/checks/bank.json`` and ``reference/kill-table.json``.
+
+    python -m tests.banks.write
+
+The first is the learner's: hints from the sheets, and the fingerprint and the misconception of every known wrong
+program. The second says which check rejects which wrong program at which case.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
+from labutils.checks import engine, exercises
+from labutils.checks.engine import BANK, UNDECIDED, Check, Exam, Exercise
+from labutils.checks.transport import Failure, Local, TimeUp, guarded
+from tests.banks import Program, programs
+
+ROOT = Path(__file__).parent.parent.parent
+KILL_TABLE = ROOT / "reference" / "kill-table.json"
+HINT = re.compile(r"^(`{3,})\{dropdown\} (?:First|Second|Third) hint\n(.*?)\n\1$", re.DOTALL | re.MULTILINE)
+
+
+def hints(exercise: Exercise) -> list[str]:
+    """The exercise's three hints, as its sheet has them. Raises ValueError if there are not three."""
+    sheet = (ROOT / "exercises" / f"{exercise.sheet}.md").read_text()
+    _, _, rest = sheet.partition(f"*Exercise `{exercise.id}`")
+    section = rest.partition("\n*Exercise `")[0]
+    found = [text.strip() for _, text in HINT.findall(section)]
+    if len(found) != 3:
+        raise ValueError(f"exercises/{exercise.sheet}.md: {exercise.id} has {len(found)} hints, not three.")
+    return found
+
+
+def wrong_programs(exercise: Exercise) -> list[Program]:
+    """The wrong programs of the exercise's bank."""
+    return [program for program in programs(exercise.id) if program.first]
+
+
+def fingerprint_of(exercise: Exercise, program: Program) -> engine.Fingerprint:
+    """The program's fingerprint at the public salt."""
+    with guarded():
+        return engine.fingerprint(Exam(exercise, Local(program.objects())))
+
+
+def bank_of(exercise: Exercise) -> dict[str, Any]:
+    """The exercise's part of the learner's bank."""
+    wrong = [
+        {"first": program.first, "says": program.says, "fingerprint": fingerprint_of(exercise, program)}
+        for program in wrong_programs(exercise)
+    ]
+    return {"hints": hints(exercise), "wrong": wrong}
+
+
+def rejects(exam: Exam, check: Check) -> list[str]:
+    """The cases at which a check says no, whatever else failed before."""
+    found = []
+    for case in exam.exercise.cases_of(check):
+        try:
+            message = engine.judge(exam, check, case)
+        except (Failure, TimeUp):
+            message = "stopped"
+        if message not in ("", UNDECIDED):
+            found.append(case.call(exam.exercise.names[0]))
+    return found
+
+
+def kills_of(exercise: Exercise) -> dict[str, Any]:
+    """The exercise's part of the kill table: per wrong program the checks that reject it, with their cases."""
+    kills = {}
+    for program in wrong_programs(exercise):
+        with guarded():
+            exam = Exam(exercise, Local(program.objects()))
+            table = {check.name: rejects(exam, check) for check in exercise.checks}
+        kills[program.name] = {name: cases for name, cases in table.items() if cases}
+    says = {program.name: program.says for program in wrong_programs(exercise)}
+    return {"says": says, "kills": kills}
+
+
+def written(exercise_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Both parts for one exercise."""
+    exercise = exercises.load(exercise_id)
+    return bank_of(exercise), kills_of(exercise)
+
+
+def main() -> None:
+    """Write both files."""
+    tasks: Any = Parallel(n_jobs=2, return_as="generator")(delayed(written)(name) for name in exercises.IDS)
+    parts = dict(zip(exercises.IDS, tqdm(tasks, total=len(exercises.IDS), desc="banks"), strict=True))
+    BANK.write_text(json.dumps({name: bank for name, (bank, _) in parts.items()}, ensure_ascii=False, indent=0) + "\n")
+    KILL_TABLE.write_text(json.dumps({name: kills for name, (_, kills) in parts.items()}, indent=1) + "\n")
+    count = sum(len(kills["kills"]) for _, kills in parts.values())
+    print(f"{count} wrong programs: {BANK.relative_to(ROOT)}, {KILL_TABLE.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

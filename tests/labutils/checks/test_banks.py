@@ -1,0 +1,123 @@
+"""The checks reject every wrong program of the banks for the reason written there, and no right one."""
+
+import json
+from collections import Counter
+from itertools import combinations
+from typing import Any
+
+import pytest
+from joblib import Parallel, delayed
+
+from labutils.checks import engine, exercises
+from labutils.checks.engine import BANK, Exam
+from labutils.checks.result import Result
+from labutils.checks.transport import Local, guarded
+from tests.banks import Program, everything, programs
+from tests.banks.write import KILL_TABLE, written
+
+SALTS = range(1, 13)
+ONLY_SHAPE_AND_COUNT = ("shape", "parameter count")
+
+
+def names(pairs: list[tuple[str, Program]]) -> list[Any]:
+    return [pytest.param(exercise, program, id=f"{exercise}:{program.name}") for exercise, program in pairs]
+
+
+def examined(exercise: str, program: Program, salt: int = engine.PUBLIC_SALT) -> tuple[Result, str]:
+    """The result, and the misconception."""
+    definition = exercises.load(exercise)
+    with guarded():
+        exam = Exam(definition, Local(program.objects()), salt)
+        result = engine.examine(exam)
+        said = engine.misconception(exam, result) if salt == engine.PUBLIC_SALT else ""
+    assert all(check.status != "error" for check in result.checks), result
+    return result, said
+
+
+@pytest.mark.parametrize(("exercise", "program"), names(everything(wrong=True)))
+def test_a_wrong_program_fails_first_where_expected_and_its_misconception_is_named(
+    exercise: str, program: Program
+) -> None:
+    result, said = examined(exercise, program)
+    assert result.first_failure is not None, "not rejected"
+    assert (result.first_failure.name, said) == (program.first, program.says), result
+    assert result.score < result.max_score
+
+
+@pytest.mark.parametrize(("exercise", "program"), names(everything(wrong=False)))
+def test_a_right_program_is_never_rejected(exercise: str, program: Program) -> None:
+    result, _ = examined(exercise, program)
+    assert result.passed, result
+    assert result.score == result.max_score
+
+
+def verdicts(exercise: str, salt: int) -> list[tuple[str, str]]:
+    """Per program its name and the first check that fails."""
+    found = []
+    for program in programs(exercise):
+        failure = examined(exercise, program, salt)[0].first_failure
+        found.append((program.name, failure.name if failure else ""))
+    return found
+
+
+@pytest.mark.salts
+@pytest.mark.parametrize("exercise", exercises.IDS)
+def test_no_verdict_depends_on_the_salt(exercise: str) -> None:
+    expected = [(program.name, program.first) for program in programs(exercise)]
+    for found in Parallel(n_jobs=2)(delayed(verdicts)(exercise, salt) for salt in SALTS):
+        assert found == expected
+
+
+def test_the_banks_are_large_enough() -> None:
+    wrong = Counter(exercise for exercise, _ in everything(wrong=True))
+    right = Counter(exercise for exercise, _ in everything(wrong=False))
+    assert sum(wrong.values()) >= 150
+    assert sum(right.values()) >= 60
+    for exercise in exercises.IDS:
+        assert wrong[exercise] >= 6, exercise
+        assert right[exercise] >= 3, exercise
+
+
+@pytest.mark.parametrize("exercise", exercises.IDS)
+def test_no_two_wrong_programs_look_the_same(exercise: str) -> None:
+    for one, other in combinations(engine.bank()[exercise]["wrong"], 2):
+        same = one["first"] == other["first"] and engine.alike(one["fingerprint"], other["fingerprint"])
+        assert not same, (one["says"], other["says"])
+
+
+@pytest.mark.parametrize("exercise", exercises.IDS)
+def test_what_make_bank_wrote_is_fresh(exercise: str) -> None:
+    bank, kills = written(exercise)
+    kept = json.loads(BANK.read_text())[exercise]
+    assert kept["hints"] == bank["hints"], "run make bank"
+    for old, new in zip(kept["wrong"], bank["wrong"], strict=True):
+        assert (old["first"], old["says"]) == (new["first"], new["says"]), "run make bank"
+        assert engine.alike(old["fingerprint"], new["fingerprint"]), f"{new['says']} Run make bank."
+    assert json.loads(KILL_TABLE.read_text())[exercise] == kills, "run make bank"
+
+
+@pytest.mark.parametrize("exercise", exercises.IDS)
+def test_each_check_and_case_rejects_something_alone_or_is_marked_as_explanatory(exercise: str) -> None:
+    definition = exercises.load(exercise)
+    kills = json.loads(KILL_TABLE.read_text())[exercise]["kills"]
+    for check in definition.checks:
+        alone = [name for name, table in kills.items() if table.keys() == {check.name}]
+        assert check.explanatory == (not alone), f"{check.name} rejects alone: {alone}"
+    for case in {case for check in definition.checks for case in definition.cases_of(check)}:
+        call = case.call(definition.names[0])
+        alone = [name for name, table in kills.items() if {c for cases in table.values() for c in cases} == {call}]
+        assert case.explanatory == (not alone), f"{call} rejects alone: {alone}"
+
+
+@pytest.mark.parametrize("exercise", exercises.IDS)
+def test_shape_and_count_give_at_most_30_percent(exercise: str) -> None:
+    definition = exercises.load(exercise)
+    cheap = sum(check.points for check in definition.checks if check.name in ONLY_SHAPE_AND_COUNT)
+    assert cheap <= 0.3 * definition.max_score
+    assert definition.max_score == 10
+
+
+def test_the_kill_table_lists_every_wrong_program() -> None:
+    for exercise in exercises.IDS:
+        expected = {program.name for program in programs(exercise) if program.first}
+        assert json.loads(KILL_TABLE.read_text())[exercise]["kills"].keys() == expected
