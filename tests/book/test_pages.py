@@ -1,5 +1,6 @@
 """The built book as a reader meets it: each page in a browser, in both themes, on a screen and on a phone."""
 
+import copy
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -67,23 +68,26 @@ def visit(browser: Browser) -> Callable[[str, str, int], Visit]:
     visits: dict[tuple[str, str, int], Visit] = {}
 
     def look(name: str, theme: str, width: int) -> Visit:
-        if (name, theme, width) in visits:
-            return visits[name, theme, width]
-        tab = browser.new_page(
-            color_scheme="dark" if theme == "dark" else "light", viewport={"width": width, "height": 800}
-        )
-        found = visits[name, theme, width] = Visit()
+        if (name, theme, width) not in visits:
+            look_in_both_themes(name, width)
+        return visits[name, theme, width]
+
+    def look_in_both_themes(name: str, width: int) -> None:
+        tab = browser.new_page(color_scheme="light", viewport={"width": width, "height": 800})
+        found = Visit()
         watch(tab, found)
         tab.goto((HTML / f"{name}.html").as_uri())
         tab.wait_for_load_state("networkidle")
-        assert tab.locator("html").get_attribute("data-theme") == theme
-        for key, value in tab.evaluate(INSPECT).items():
-            setattr(found, key, value)
-        options = {"resultTypes": ["violations"], "preload": False}  # preloading would ask for every file once more
-        for violation in Axe().run(tab, options=options).response["violations"]:
-            found.violations += [f"{violation['id']}: {node['html']}" for node in violation["nodes"]]
+        for theme in THEMES:
+            tab.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+            tab.locator(f"html[data-theme={theme}]").wait_for()
+            for key, value in tab.evaluate(INSPECT).items():
+                setattr(found, key, value)
+            options = {"resultTypes": ["violations"], "preload": False}  # preloading would ask for every file again
+            violations = Axe().run(tab, options=options).response["violations"]
+            found.violations = [f"{one['id']}: {node['html']}" for one in violations for node in one["nodes"]]
+            visits[name, theme, width] = copy.deepcopy(found)
         tab.close()
-        return found
 
     return look
 
