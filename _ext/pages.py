@@ -61,7 +61,7 @@ def lightened(html: str) -> str:
 
     That is names, numbers, operators, punctuation and spaces.
     """
-    return re.sub(r'<span class="(?:n|mi|mf|o|p|w)">([^<]*)</span>', r"\1", html)
+    return re.sub(r'<span class="(?:n|nn|mi|mf|o|p|w)">([^<]*)</span>', r"\1", html)
 
 
 def copy_scripts(app: Sphinx, error: Exception | None) -> None:

@@ -73,7 +73,8 @@ def visit(browser: Browser) -> Callable[[str, str, int], Visit]:
         return visits[name, theme, width]
 
     def look_in_both_themes(name: str, width: int) -> None:
-        tab = browser.new_page(color_scheme="light", viewport={"width": width, "height": 800})
+        # without motion, since the colours of a theme that is still coming in are neither's
+        tab = browser.new_page(viewport={"width": width, "height": 800}, reduced_motion="reduce")
         found = Visit()
         watch(tab, found)
         tab.goto((HTML / f"{name}.html").as_uri())

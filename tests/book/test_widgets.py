@@ -173,6 +173,7 @@ def test_without_a_script_a_table_stands_in(name: str, browser: Browser) -> None
     context = browser.new_context(java_script_enabled=False)
     tab = context.new_page()
     tab.goto((HTML / f"{PLACES[name]}.html").as_uri())
+    assert tab.locator("html").get_attribute("data-theme") == "light"
     assert tab.locator(f"{name} tbody tr").count() >= 4
     assert tab.locator(f"{name} table").is_visible()
     assert not tab.locator(f"{name} script").is_visible()
