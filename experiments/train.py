@@ -56,6 +56,7 @@ CIFAR_DEPTHS = (20, 32, 44, 56, 110, 1202)
 IMAGENET_MODELS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d")
 PAPER_EPOCHS = 164
 WARMUP_STEPS = 400
+CIFAR_IMAGES = 50_000
 CIFAR_CLASSES = {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"}
 
 
@@ -116,7 +117,7 @@ def read_images(options: argparse.Namespace) -> tuple[ImageData, str]:
     images = data.image_folder(root, options.image_size)
     kinds = {path.suffix.lower() for path in (root / "train").rglob("*.*")}
     source = f"folders of pictures ({', '.join(sorted(kinds))}), {len(images.classes)} classes"
-    if set(images.classes) == CIFAR_CLASSES and images.train_images.shape == (50_000, 3, 32, 32):
+    if set(images.classes) == CIFAR_CLASSES and images.train_images.shape == (CIFAR_IMAGES, 3, 32, 32):
         lossy = kinds <= {".jpg", ".jpeg"}
         source = "CIFAR-10 re-encoded as JPEG, not the original pixels" if lossy else f"CIFAR-10 as {source}"
     return images, source

@@ -184,13 +184,13 @@ def _read_images(folder: Any, size: int | None) -> np.ndarray:
 
 def _read_image(path: str, load: Callable[[str], Any], edge: int | None) -> np.ndarray:
     """One picture, (H, W, 3); with ``edge``, scaled so that its shorter side is ``edge``, and cut to its middle."""
-    from PIL import ImageOps
+    from PIL import Image, ImageOps
 
     try:
         image = load(path)
     except OSError as error:
         raise DataError(f"{path} is not a readable picture: delete or replace it ({error}).") from error
-    return np.asarray(image if edge is None else ImageOps.fit(image, (edge, edge)))
+    return np.asarray(image if edge is None else ImageOps.fit(image, (edge, edge), Image.Resampling.BILINEAR))
 
 
 def _refuse_too_many_bytes(count: int, root: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, Literal, TypeVar
 
+import numpy as np
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
@@ -205,8 +206,8 @@ class Trainer:
         """The source of this epoch's augmentation. Only one that no other process draws from keeps them different."""
         if self.world == 1:
             return self.order
-        seed = torch.randint(2**62, (), generator=self.order)
-        return torch.Generator().manual_seed(int(seed) + self.rank)
+        origin = (self.order.initial_seed(), len(self.history.lr), self.rank)
+        return torch.Generator().manual_seed(int(np.random.SeedSequence(origin).generate_state(1)[0]))
 
     def state_dict(self) -> dict[str, Any]:
         """What ``load_state_dict`` of a trainer with the same settings needs in order to continue exactly here."""
