@@ -264,7 +264,8 @@ def start_or_resume(
 ) -> dict[str, Any]:
     """Bring the trainer to where the run stands, and return the checkpoint's other parts: settings and origin."""
     made = recorded.origin(("torch", "torchvision", "numpy", "pillow"))
-    made["hardware"] += f", {torch.get_num_threads()} threads" if trainer.device.type == "cpu" else ""
+    if trainer.device.type == "cpu":
+        made["hardware"] = f"{recorded.processor(gpu=False)}, {torch.get_num_threads()} threads used"
     if not file.exists():
         return {"settings": settings, "made": made, "resumed": []}
     if not options.resume:
@@ -314,13 +315,15 @@ def run(options: argparse.Namespace) -> Path | None:
     refuse_existing_record(options, settings)
     trainer = make_trainer(options, images, settings, device, rank)
     rest = start_or_resume(options, trainer, settings, file)
+    if world > 1:
+        dist.barrier()  # all have looked for a checkpoint before the first one writes it
     chief = rank == 0
     if chief:
         parameters = measure.parameters(trainer.model)
         done = len(trainer.history.lr)
         print(
             f"{options.name}: {parameters:,} parameters, {len(trainer.images):,} images ({source}), epochs {done + 1} "
-            f"to {options.epochs}, {trainer.device}, {settings['precision']}, {world} processes",
+            f"to {options.epochs}, {trainer.device}, {settings['precision']}, processes: {world}",
             flush=True,
         )
 

@@ -29,6 +29,17 @@ def load(name: str, folder: Path | None = None) -> dict[str, Any]:
     return json.loads(file.read_text())
 
 
+def trainings() -> list[dict[str, Any]]:
+    """The records of ``experiments/train.py`` on CIFAR-10, by depth, plain before residual, and by seed."""
+    runs = [run for run in map(load, names()) if run["script"] == "experiments/train.py" and "depth" in run["settings"]]
+    return sorted(runs, key=lambda run: (run["settings"]["depth"], kind(run), run["settings"]["seed"]))
+
+
+def kind(run: dict[str, Any]) -> str:
+    """ "plain", "residual" with shortcut A, or "residual, B": the network that a record of trainings() is about."""
+    return {None: "plain", "A": "residual"}.get(run["settings"]["shortcut"], f"residual, {run['settings']['shortcut']}")
+
+
 def save(
     name: str,
     script: str,
@@ -78,9 +89,9 @@ def git_commit() -> str:
     return f"{commit} with uncommitted changes" if changed else commit
 
 
-def processor() -> str:
-    """The graphics card's name where there is one, else the processor's with its number of cores."""
-    if torch.cuda.is_available():
+def processor(gpu: bool = True) -> str:
+    """The name of the graphics card, where there is one and ``gpu``, else the processor's with its number of cores."""
+    if gpu and torch.cuda.is_available():
         return torch.cuda.get_device_name()
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []

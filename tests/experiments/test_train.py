@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import spawn
 
-from experiments import train
+from experiments import lesions, train
 from labutils.data import ImageData, image_folder
 from labutils.training import Trainer, crop_and_flip, step_schedule
 from tests.conftest import ROOT
@@ -259,7 +259,7 @@ def test_two_processes_train_together_and_the_record_says_so(run: Run) -> None:
     command = [*torchrun, str(ROOT / "experiments" / "train.py"), *run.arguments]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("2 processes") == 1  # only the first of them talks
+    assert done.stdout.count("processes: 2") == 1  # only the first of them talks
     (file,) = run.folder.glob("*.json")
     record = json.loads(file.read_text())
     assert problems_of_a_training_record(record, of_the_project=False) == []
@@ -348,6 +348,33 @@ def tiny_trainer(world: int, rank: int, batch_size: int = 64) -> Trainer:
 def test_a_batch_smaller_than_the_number_of_processes_is_refused() -> None:
     with pytest.raises(ValueError, match="a batch of 2 images can't be shared by 3 processes"):
         tiny_trainer(world=3, rank=0)
+
+
+def test_lesions_of_a_trained_net_are_recorded(run: Run, pictures: Path) -> None:
+    record = run("--epochs=1", "--batch-size=50", "--shortcut=none")
+    checkpoint = run.folder / "plain-8-seed0.pt"
+    lesions.main([str(checkpoint), f"--data={pictures}", "--device=cpu", f"--records={run.folder}"])
+    lesioned = json.loads((run.folder / "lesions-plain-8-seed0.json").read_text())
+    assert lesioned["results"]["whole"] == record["results"]["test_error"][-1]
+    assert list(lesioned["results"]["without"]) == ["layer1.0", "layer2.0", "layer3.0"]
+    assert set(lesioned["results"]["without"].values()) != {lesioned["results"]["whole"]}
+    assert lesioned["settings"] == record["settings"]
+
+
+def test_lesions_of_other_images_or_of_an_unfinished_net_are_refused(
+    run: Run, cut_short: pytest.MonkeyPatch, pictures: Path, tmp_path: Path
+) -> None:
+    run.refusal("--epochs=3")
+    checkpoint = run.folder / "residual-8-seed0.pt"
+    with pytest.raises(SystemExit, match=r"was trained to the end \(2 epochs\)"):
+        lesions.main([str(checkpoint), f"--data={pictures}"])
+    run.refusal("--epochs=2", "--name=other")
+    Image.new("RGB", (8, 8)).save(pictures / "train" / "red" / "new.png")
+    with pytest.raises(SystemExit, match="was trained on other images"):
+        lesions.main([str(run.folder / "other.pt"), f"--data={pictures}"])
+    (pictures / "train" / "red" / "new.png").unlink()
+    with pytest.raises(SystemExit, match=r"none\.pt is not there"):
+        lesions.main([str(tmp_path / "none.pt")])
 
 
 def test_a_jpeg_copy_of_cifar10_is_recorded_as_one(
