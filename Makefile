@@ -7,10 +7,10 @@ READY := $(VENV)/.installed
 PAGE := _build/html/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help book test quick serve notebooks bank lint bench margins clean
+.PHONY: help book test quick serve notebooks bank lint bench bench-training margins clean
 
 help:  ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 book: $(READY)  ## run every chapter and build the book
 	@$(BIN)/jupyter-book build . -W --keep-going -n
@@ -38,6 +38,9 @@ lint: $(READY)  ## ruff and pyright
 
 bench: $(READY)  ## speed against torchvision and a plain training loop, side by side
 	$(BIN)/python experiments/bench.py
+
+bench-training: $(READY)  ## images a second at full size, against the usual way to train on CIFAR-10
+	$(BIN)/python -m experiments.bench_training
 
 margins: $(READY)  ## re-run the chapters' claims over ten seeds, at one thread and at two
 	$(BIN)/python experiments/margins.py
