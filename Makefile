@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 PAGE := _build/html/index.html
+TWO_AT_A_TIME := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help book test quick serve notebooks bank lint bench bench-training margins clean
@@ -17,10 +18,10 @@ book: $(READY)  ## run every chapter and build the book
 	@echo "The book is ready: open $(CURDIR)/$(PAGE)"
 
 test: lint book  ## everything: lint, types, unit tests, the built book
-	$(BIN)/pytest
+	$(BIN)/pytest $(TWO_AT_A_TIME)
 
 quick: lint  ## what needs no build, in under three minutes
-	$(BIN)/pytest -m "not book and not builds and not slow"
+	$(BIN)/pytest $(TWO_AT_A_TIME) -m "not book and not builds and not slow"
 
 serve: book  ## show the built book at http://localhost:8000
 	$(BIN)/python -m http.server --bind localhost --directory _build/html 8000
