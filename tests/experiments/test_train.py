@@ -268,9 +268,9 @@ def test_two_processes_train_together_and_the_record_says_so(run: Run) -> None:
 
 
 def little() -> ImageData:
-    """130 images of 4x4: with batches of 64, two full ones and one of two."""
+    """131 images of 4x4: with batches of 64, two full ones and one of three, which two processes share unevenly."""
     torch.manual_seed(0)
-    images, labels = torch.rand(130, 1, 4, 4), torch.randint(3, (130,))
+    images, labels = torch.rand(131, 1, 4, 4), torch.randint(3, (131,))
     return ImageData(images, labels, images[:9], labels[:9], torch.zeros(1, 1, 1), torch.ones(1, 1, 1), ("a", "b", "c"))
 
 
@@ -346,8 +346,8 @@ def tiny_trainer(world: int, rank: int, batch_size: int = 64) -> Trainer:
 
 
 def test_a_batch_smaller_than_the_number_of_processes_is_refused() -> None:
-    with pytest.raises(ValueError, match="a batch of 2 images can't be shared by 3 processes"):
-        tiny_trainer(world=3, rank=0)
+    with pytest.raises(ValueError, match="a batch of 3 images can't be shared by 4 processes"):
+        tiny_trainer(world=4, rank=0)
 
 
 def test_lesions_of_a_trained_net_are_recorded(run: Run, pictures: Path) -> None:
