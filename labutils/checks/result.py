@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import groupby
 from typing import Literal
 
 Status = Literal["passed", "failed", "blocked", "undecided", "error"]
@@ -60,35 +59,32 @@ class Result:
         return f"{self.exercise}: {self.score} of {self.max_score} points{end}"
 
     def lines(self) -> list[tuple[str, str]]:
-        """The checks in the order they were made, those of one status in one line unless they failed."""
+        """What there is to read, most useful first: a heading for each line, and its text."""
         result: list[tuple[str, str]] = []
-        for status in ("passed", "failed", "error", "undecided", "blocked"):
-            found = [check for check in self.checks if check.status == status]
-            if status in ("failed", "error"):
-                for message, group in groupby(found, key=lambda check: check.message):
-                    result.append((WORDS[status], f"{', '.join(check.name for check in group)}: {message}"))
-            elif found:
-                message = f" ({found[0].message})" if found[0].message else ""
-                result.append((WORDS[status], ", ".join(check.name for check in found) + message))
+        failure = self.first_failure
+        if failure is not None:
+            result.append((WORDS[failure.status], f"{failure.name}: {failure.message}"))
+        if self.misconception or self.cause:
+            result.append(("Likely cause", self.misconception) if self.misconception else ("Look again", self.cause))
+        for status in ("failed", "error", "passed", "undecided", "blocked"):
+            found = [check for check in self.checks if check.status == status and check is not failure]
+            if found:
+                word = f"{WORDS[status]} too" if failure is not None and status == failure.status else WORDS[status]
+                reason = f" ({found[0].message})" if status in ("undecided", "blocked") else ""
+                result.append((word, ", ".join(check.name for check in found) + reason))
+        if self.hint:
+            result.append(("Hint", self.hint))
         return result
 
-    @property
-    def advice(self) -> list[tuple[str, str]]:
-        """What helps to go on: the likely cause and the next hint, where there are any."""
-        pairs = (("Likely cause", self.misconception or self.cause), ("Hint", self.hint))
-        return [(name, text) for name, text in pairs if text]
-
     def __str__(self) -> str:
-        width = max(len(word) for word, _ in self.lines()) if self.checks else 0
-        body = [f"  {word:<{width}}  {text}" for word, text in self.lines()]
-        return "\n".join([self.headline, *body, *(f"  {name}: {text}" for name, text in self.advice)])
+        width = max((len(word) for word, _ in self.lines()), default=0)
+        return "\n".join([self.headline, *(f"  {word:<{width}}  {text}" for word, text in self.lines())])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         rows = "".join(f"<tr><th scope='row'>{word}</th><td>{escape(text)}</td></tr>" for word, text in self.lines())
-        table = f"<table><caption>{escape(self.headline)}</caption><tbody>{rows}</tbody></table>"
-        return table + "".join(f"<p><strong>{name}:</strong> {escape(text)}</p>" for name, text in self.advice)
+        return f"<table><caption>{escape(self.headline)}</caption><tbody>{rows}</tbody></table>"
 
 
 @dataclass(frozen=True)

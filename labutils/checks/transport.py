@@ -65,7 +65,9 @@ class TimeUp(BaseException):
 def describe(error: BaseException) -> str:
     """One sentence: what was raised and in which line of the learner's code."""
     if isinstance(error, NotImplementedError) and not error.args:
-        return "it is not written yet (NotImplementedError)"
+        *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+        name = frame.f_code.co_qualname.split("<locals>.")[-1].removesuffix(".__init__")
+        return f"{name} is not written yet (NotImplementedError)"
     text = text_of(error)
     where = learners_line(error)
     return f"it raised {type(error).__name__}{': ' if text else ''}{text}{where}"

@@ -13,6 +13,9 @@ from typing import Any
 from labutils.checks.exercises import IDS
 
 Maker = Callable[[], Any]
+AS_FOUND = (
+    "This still does what the broken program does: compare its symptom with the specification, or take the first hint."
+)
 
 
 @dataclass(frozen=True)

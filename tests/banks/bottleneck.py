@@ -73,7 +73,9 @@ def projection_on_stride_alone() -> type[nn.Module]:
     return Block
 
 
-@wrong("shape", "The projection is made only where the channels change, so the sum fails at stride 2.")
+@wrong(
+    "shape", "The projection is made only where the channels change, or it lacks the stride: the sum fails at stride 2."
+)
 def projection_on_channels_alone() -> type[nn.Module]:
     class Block(Base):
         def make_shortcut(self, in_channels: int, mid_channels: int, stride: int) -> nn.Module:
@@ -368,7 +370,7 @@ def first_bn_twice() -> type[nn.Module]:
     return Block
 
 
-@wrong("running statistics", "The BNs' momentum is 0.9, as other libraries count it: PyTorch's default is 0.1.")
+@wrong("running statistics", "The BNs' momentum isn't PyTorch's default, 0.1.")
 def momentum_of_other_libraries() -> type[nn.Module]:
     class Block(Base):
         def __init__(self, in_channels: int, mid_channels: int, stride: int = 1) -> None:
@@ -401,6 +403,90 @@ def shared_convolution() -> type[nn.Module]:
         def __init__(self, in_channels: int, mid_channels: int, stride: int = 1) -> None:
             super().__init__(in_channels, mid_channels, stride)
             self.conv2 = kept.setdefault((mid_channels, stride), self.conv2)
+
+    return Block
+
+
+@wrong("builds", "A layer is assigned before super().__init__() is called, so the module can't take it.")
+def super_forgotten() -> type[nn.Module]:
+    class Block(nn.Module):
+        def __init__(self, in_channels: int, mid_channels: int, stride: int = 1) -> None:
+            self.conv1 = nn.Conv2d(in_channels, mid_channels, 1, bias=False)
+            super().__init__()
+
+    return Block
+
+
+@wrong("builds", "The stride has no default: Bottleneck(64, 16) must work, too.")
+def stride_without_default() -> type[nn.Module]:
+    class Block(Base):
+        def __init__(self, in_channels: int, mid_channels: int, stride: int) -> None:
+            super().__init__(in_channels, mid_channels, stride)
+
+    return Block
+
+
+@wrong("shape", "The output is computed, but forward does not return it.")
+def nothing_returned() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+            super().forward(x)
+
+    return Block
+
+
+@wrong(
+    "shape",
+    "x itself is added although the shape changes: is the projection made (stride not 1 or channels differ), and used?",
+)
+def never_projected() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(self.branch(x) + x)
+
+    return Block
+
+
+@wrong(
+    "shape",
+    "x itself is added although the shape changes: is the projection made (stride not 1 or channels differ), and used?",
+)
+def never_projected_input_first() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(x + self.branch(x))
+
+    return Block
+
+
+@wrong("shape", "The first 1x1 and the 3x3 both have the stride, so the branch shrinks twice.")
+def stride_on_both() -> type[nn.Module]:
+    class Block(Base):
+        def __init__(self, in_channels: int, mid_channels: int, stride: int = 1) -> None:
+            super().__init__(in_channels, mid_channels, stride)
+            self.conv1.stride = (stride, stride)
+
+    return Block
+
+
+@wrong("parameter count", "The projection's 1x1 convolution has a bias: no convolution on this sheet has one.")
+def projection_with_bias() -> type[nn.Module]:
+    class Block(Base):
+        def projection(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+            conv = nn.Conv2d(in_channels, out_channels, 1, stride)
+            return nn.Sequential(conv, nn.BatchNorm2d(out_channels))
+
+    return Block
+
+
+@wrong("running statistics", "The BNs' momentum isn't PyTorch's default, 0.1.")
+def small_momentum() -> type[nn.Module]:
+    class Block(Base):
+        def __init__(self, in_channels: int, mid_channels: int, stride: int = 1) -> None:
+            super().__init__(in_channels, mid_channels, stride)
+            for module in self.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.momentum = 0.01
 
     return Block
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.banks import right, wrong
+from tests.banks import AS_FOUND, right, wrong
 
 WIDTHS = (16, 32, 64)
 
@@ -29,6 +29,13 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
         return F.relu(out + self.shortcut(x))
+
+
+class Zero(nn.Module):
+    """In place of a shortcut, nothing is added."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.zeros(())
 
 
 class Base(nn.Module):
@@ -113,7 +120,7 @@ def made_for_32_pixels() -> type[nn.Module]:
     return Net
 
 
-@wrong("parameter count", "Every block of a stage gets the stride; only the first one may have it.")
+@wrong("parameter count", AS_FOUND)
 def broken_net() -> type[nn.Module]:
     class BrokenNet(nn.Module):
         def __init__(self, blocks: int, num_classes: int = 10) -> None:
@@ -315,6 +322,38 @@ def block_bound_late() -> type[nn.Module]:
     class Net(Base):
         def stage(self, in_channels: int, channels: int, strides: list[int]) -> nn.Module:
             return Stage(in_channels, channels, strides)
+
+    return Net
+
+
+@wrong("parameter count", "The blocks have no shortcut: `ResidualBlock` is asked for.")
+def plain_blocks() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, blocks: int, num_classes: int = 10) -> None:
+            super().__init__(blocks, num_classes)
+            for module in self.modules():
+                if isinstance(module, ResidualBlock):
+                    module.shortcut = nn.Sequential(Zero())
+
+    return Net
+
+
+@wrong("parameter count", "The stem has no BN.")
+def stem_without_bn() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, blocks: int, num_classes: int = 10) -> None:
+            super().__init__(blocks, num_classes)
+            self.bn1 = nn.Identity()
+
+    return Net
+
+
+@wrong("parameter count", "The linear layer has no bias; only the convolutions go without.")
+def linear_without_bias() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, blocks: int, num_classes: int = 10) -> None:
+            super().__init__(blocks, num_classes)
+            self.fc = nn.Linear(64, num_classes, bias=False)
 
     return Net
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.banks import right, wrong
+from tests.banks import AS_FOUND, right, wrong
 
 
 class Base(nn.Module):
@@ -70,7 +70,7 @@ def no_padding() -> type[nn.Module]:
     return Block
 
 
-@wrong("parameter count", "PyTorch's `groups` is the number of groups; width // groups is the width of one.")
+@wrong("parameter count", AS_FOUND)
 def broken_block() -> type[nn.Module]:
     class BrokenGroupedBlock(nn.Module):
         def __init__(self, channels: int, width: int, groups: int) -> None:
@@ -243,13 +243,60 @@ def detached_shortcut() -> type[nn.Module]:
     return Block
 
 
-@wrong("weight gradients", "The first BN is called twice, and the second one never.")
+@wrong("every channel learns", "The first BN is called twice, and the second one never.")
 def first_bn_twice() -> type[nn.Module]:
     class Block(Base):
         def branch(self, x: Tensor) -> Tensor:
             out = F.relu(self.bn1(self.conv1(x)))
             out = F.relu(self.bn1(self.conv2(out)))
             return self.bn3(self.conv3(out))
+
+    return Block
+
+
+@wrong("parameter count", "A convolution has a bias; here none has.")
+def biases() -> type[nn.Module]:
+    class Block(Base):
+        def __init__(self, channels: int, width: int, groups: int) -> None:
+            super().__init__(channels, width, groups)
+            self.conv1 = nn.Conv2d(channels, width, 1)
+            self.conv2 = nn.Conv2d(width, width, 3, padding=1, groups=groups)
+            self.conv3 = nn.Conv2d(width, channels, 1)
+
+    return Block
+
+
+@wrong("input kept", "The input itself is overwritten: `x += …` changes the caller's tensor.")
+def input_overwritten() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            shortcut = x
+            shortcut += self.branch(x)
+            return F.relu(shortcut)
+
+    return Block
+
+
+@wrong("input gradient", "The branch gets a detached input, so no gradient goes back through it.")
+def detached_input_of_the_branch() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(self.branch(x.detach()) + x)
+
+    return Block
+
+
+@wrong("every channel learns", "The groups' convolutions run under no_grad, so that none of them learns.")
+def groups_do_not_learn() -> type[nn.Module]:
+    class Groups(nn.ModuleList):
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.no_grad():
+                return torch.cat([conv(part) for conv, part in zip(self, x.chunk(len(self), 1), strict=True)], 1)
+
+    class Block(Base):
+        def grouped(self, width: int, groups: int) -> nn.Module:
+            inner = width // groups
+            return Groups(nn.Conv2d(inner, inner, 3, 1, 1, bias=False) for _ in range(groups))
 
     return Block
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.banks import right, wrong
+from tests.banks import AS_FOUND, right, wrong
 
 
 class Base(nn.Module):
@@ -87,7 +87,7 @@ def input_overwritten() -> type[nn.Module]:
     return Block
 
 
-@wrong("silenced branch", "The ReLU stands before the addition: the branch can add, but never subtract.")
+@wrong("silenced branch", AS_FOUND)
 def broken_block() -> type[nn.Module]:
     class BrokenPairBlock(nn.Module):
         def __init__(self, channels: int) -> None:
@@ -223,6 +223,24 @@ def first_bn_twice() -> type[nn.Module]:
     class Block(Base):
         def branch(self, x: Tensor) -> Tensor:
             return self.bn1(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+
+    return Block
+
+
+@wrong("large values", "The last ReLU is a ReLU6, which lets nothing through above 6.")
+def relu6() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu6(self.branch(x) + x)
+
+    return Block
+
+
+@wrong("weight gradients", "The branch is detached before the addition, so that none of its layers learns.")
+def detached_branch() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(self.branch(x).detach() + x)
 
     return Block
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.banks import right, wrong
+from tests.banks import AS_FOUND, right, wrong
 
 
 class Base(nn.Module):
@@ -138,7 +138,7 @@ def projection_without_bn() -> type[nn.Module]:
     return Block
 
 
-@wrong("output in training", "The stride is on the first 1x1, which skips three pixels of four; it belongs to the 3x3.")
+@wrong("output in training", AS_FOUND)
 def broken_block() -> type[nn.Module]:
     class BrokenNarrowBlock(nn.Module):
         def __init__(self, in_channels: int, mid_channels: int, stride: int = 1) -> None:
@@ -248,6 +248,48 @@ def first_bn_twice() -> type[nn.Module]:
             out = F.relu(self.bn1(self.conv1(x)))
             out = F.relu(self.bn1(self.conv2(out)))
             return self.bn3(self.conv3(out))
+
+    return Block
+
+
+@wrong("shape", "The projection is made at stride 2 only; any stride but 1 changes the map.")
+def projection_at_stride_2_alone() -> type[nn.Module]:
+    class Block(Base):
+        def projects(self, in_channels: int, out_channels: int, stride: int) -> bool:
+            return stride == 2 or in_channels != out_channels
+
+    return Block
+
+
+@wrong("parameter count", "A convolution has a bias; here none has.")
+def biases() -> type[nn.Module]:
+    class Block(Base):
+        def __init__(self, in_channels: int, mid_channels: int, stride: int = 1) -> None:
+            super().__init__(in_channels, mid_channels, stride)
+            self.conv1 = nn.Conv2d(in_channels, mid_channels, 1)
+            self.conv2 = nn.Conv2d(mid_channels, mid_channels, 3, stride, 1)
+            self.conv3 = nn.Conv2d(mid_channels, 4 * mid_channels, 1)
+
+    return Block
+
+
+@wrong("input kept", "The input itself is overwritten: `shortcut += …` changes the caller's tensor.")
+def input_overwritten() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            out = self.branch(x)
+            shortcut = self.downsample(x)
+            shortcut += out
+            return F.relu(shortcut)
+
+    return Block
+
+
+@wrong("input gradient", "The branch gets a detached input, so no gradient goes back through it.")
+def detached_input_of_the_branch() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(self.branch(x.detach()) + self.downsample(x))
 
     return Block
 

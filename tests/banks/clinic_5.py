@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.banks import right, wrong
+from tests.banks import AS_FOUND, right, wrong
 
 Block = Any
 Net = Callable[..., nn.Module]
@@ -79,7 +79,7 @@ def net_of(*stages: nn.Module, num_classes: int) -> nn.Module:
     return nn.Sequential(*stem, *stages, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, num_classes))
 
 
-@wrong("parameter count", "The block is never passed on, so each stage falls back on its default, the residual block.")
+@wrong("parameter count", AS_FOUND.replace("This", "With a block that it doesn't name itself, this"))
 def as_found() -> Net:
     def build_net(block: Block, blocks: int, num_classes: int = 10) -> nn.Module:
         stages = stage_of(16, 16, blocks, 1), stage_of(16, 32, blocks, 2), stage_of(32, 64, blocks, 2)
@@ -88,7 +88,10 @@ def as_found() -> Net:
     return build_net
 
 
-@wrong("parameter count", "The stages' default is the plain block now, but the block is still not passed on.")
+@wrong(
+    "parameter count",
+    "Blocks are made by a class named in the code, or by a default, not by the block that was given.",
+)
 def other_default() -> Net:
     def build_net(block: Block, blocks: int, num_classes: int = 10) -> nn.Module:
         plain = PlainBlock
@@ -352,6 +355,14 @@ def second_block_again() -> type[nn.Module]:
             return Stage(block(inputs, channels, stride), [block(channels, channels) for _ in range(blocks - 1)])
 
     return Net
+
+
+@wrong("builds", "build_net returns nothing.")
+def nothing_returned() -> Callable[..., None]:
+    def build_net(block: Block, blocks: int, num_classes: int = 10) -> None:
+        Base(block, blocks, num_classes)
+
+    return build_net
 
 
 @right

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.banks import right, wrong
+from tests.banks import AS_FOUND, right, wrong
 
 
 class Base(nn.Module):
@@ -24,7 +24,7 @@ class Base(nn.Module):
         return x + self.branch(x)
 
 
-@wrong("input kept", "The first ReLU works in place, on the input itself, so the shortcut gets what is left after it.")
+@wrong("input kept", AS_FOUND)
 def as_found() -> type[nn.Module]:
     class Block(nn.Module):
         def __init__(self, channels: int) -> None:
@@ -141,6 +141,24 @@ def projected() -> type[nn.Module]:
 
         def forward(self, x: Tensor) -> Tensor:
             return self.project(x) + self.branch(x)
+
+    return Block
+
+
+@wrong("weight gradients", "The branch is detached before the addition, so that none of its layers learns.")
+def detached_branch() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return x + self.branch(x).detach()
+
+    return Block
+
+
+@wrong("weight gradients", "The first BN is called twice, and the second one never.")
+def first_bn_twice() -> type[nn.Module]:
+    class Block(Base):
+        def branch(self, x: Tensor) -> Tensor:
+            return self.bn1(self.conv2(F.relu(self.bn1(self.conv1(F.relu(x))))))
 
     return Block
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.banks import right, wrong
+from tests.banks import AS_FOUND, right, wrong
 from tests.banks.residual_block import Base
 
 
@@ -13,7 +13,7 @@ def projection(in_channels: int, out_channels: int, stride: int) -> nn.Sequentia
     return nn.Sequential(conv, nn.BatchNorm2d(out_channels))
 
 
-@wrong("shape", "The projection depends on the stride alone, so the sum fails where just the channels change.")
+@wrong("shape", AS_FOUND)
 def as_found() -> type[nn.Module]:
     class Block(Base):
         def make_shortcut(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
@@ -118,6 +118,97 @@ def stride_left_to_pooling() -> type[nn.Module]:
                 return nn.Identity()
             pool = nn.AvgPool2d(stride, ceil_mode=True)
             return nn.Sequential(pool, *projection(in_channels, out_channels, 1))
+
+    return Block
+
+
+@wrong("shape", "The projection is made at stride 2 only; any stride but 1 changes the map.")
+def stride_2_alone() -> type[nn.Module]:
+    class Block(Base):
+        def make_shortcut(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+            needed = stride == 2 or in_channels != out_channels
+            return projection(in_channels, out_channels, stride) if needed else nn.Identity()
+
+    return Block
+
+
+@wrong("shape", "The projection's 1x1 has no stride.")
+def projection_without_stride() -> type[nn.Module]:
+    class Block(Base):
+        def make_shortcut(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+            needed = stride != 1 or in_channels != out_channels
+            return projection(in_channels, out_channels, 1) if needed else nn.Identity()
+
+    return Block
+
+
+@wrong("parameter count", "The projection has no BN.")
+def projection_without_bn() -> type[nn.Module]:
+    class Block(Base):
+        def make_shortcut(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+            made = super().make_shortcut(in_channels, out_channels, stride)
+            return made[0] if isinstance(made, nn.Sequential) else made
+
+    return Block
+
+
+@wrong("parameter count", "A convolution has a bias; here none has.")
+def projection_with_bias() -> type[nn.Module]:
+    class Block(Base):
+        def make_shortcut(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+            made = super().make_shortcut(in_channels, out_channels, stride)
+            if isinstance(made, nn.Sequential):
+                made[0] = nn.Conv2d(in_channels, out_channels, 1, stride)
+            return made
+
+    return Block
+
+
+@wrong("input kept", "The input itself is overwritten: `shortcut += …` changes the caller's tensor.")
+def input_overwritten() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            out = self.branch(x)
+            shortcut = self.shortcut(x)
+            shortcut += out
+            return F.relu(shortcut)
+
+    return Block
+
+
+@wrong("output in training", "The ReLU after the addition is missing.")
+def no_last_relu() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return self.branch(x) + self.shortcut(x)
+
+    return Block
+
+
+@wrong("input gradient", "The shortcut is detached, so no gradient goes through it.")
+def detached_shortcut() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            shortcut = x.detach() if isinstance(self.shortcut, nn.Identity) else self.shortcut(x)
+            return F.relu(self.branch(x) + shortcut)
+
+    return Block
+
+
+@wrong("input gradient", "The branch gets a detached input, so no gradient goes back through it.")
+def detached_input_of_the_branch() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(self.branch(x.detach()) + self.shortcut(x))
+
+    return Block
+
+
+@wrong("weight gradients", "The first BN is called twice, and the second one never.")
+def first_bn_twice() -> type[nn.Module]:
+    class Block(Base):
+        def branch(self, x: Tensor) -> Tensor:
+            return self.bn1(self.conv2(F.relu(self.bn1(self.conv1(x)))))
 
     return Block
 

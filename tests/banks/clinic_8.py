@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tests.banks import right, wrong
+from tests.banks import AS_FOUND, right, wrong
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 Function = Callable[..., Any]
@@ -23,7 +23,7 @@ def counts(model: nn.Module, batches: Batches) -> tuple[int, int]:
     return correct, count
 
 
-@wrong("accuracy", "It is the mean of the batches' accuracies, so an image of a small batch counts for more.")
+@wrong("accuracy", AS_FOUND)
 def as_found() -> Function:
     def accuracy(model: nn.Module, batches: Sequence[Any]) -> float:
         model.eval()
@@ -239,7 +239,7 @@ def not_returned() -> Function:
     return accuracy
 
 
-@wrong("evaluation mode", "model.eval() is gone, so BN uses each batch's own statistics.")
+@wrong("evaluation mode", "model.eval() is missing, or comes after the loop, so BN uses each batch's own statistics.")
 def no_evaluation_mode() -> Function:
     @torch.no_grad()
     def accuracy(model: nn.Module, batches: Batches) -> float:
@@ -269,7 +269,10 @@ def back_to_training_too_early() -> Function:
     return accuracy
 
 
-@wrong("no gradients", "no_grad is gone with the old loop; model.eval() doesn't stop the recording of gradients.")
+@wrong(
+    "no gradients",
+    "The model records gradients: model.eval() doesn't stop that, detach() comes too late; torch.no_grad() does it.",
+)
 def gradients_recorded() -> Function:
     def accuracy(model: nn.Module, batches: Batches) -> float:
         model.eval()
@@ -307,6 +310,61 @@ def by_index() -> Function:
     def accuracy(model: nn.Module, batches: Sequence[Any]) -> float:
         pairs = [counts(model, [batches[i]]) for i in range(len(batches))]
         return sum(correct for correct, _ in pairs) / sum(count for _, count in pairs)
+
+    return accuracy
+
+
+@wrong("accuracy", "An answer counts as right if its probability is above one half; the highest one is the answer.")
+def more_than_half() -> Function:
+    @torch.no_grad()
+    def accuracy(model: nn.Module, batches: Batches) -> float:
+        model.eval()
+        correct, count = 0, 0
+        for images, labels in batches:
+            correct += (model(images).softmax(1) > 0.5)[torch.arange(len(labels)), labels].sum().item()
+            count += len(labels)
+        return correct / count
+
+    return accuracy
+
+
+@wrong("accuracy", "argmax without dim=1 gives one place in the whole batch.")
+def argmax_of_the_batch() -> Function:
+    @torch.no_grad()
+    def accuracy(model: nn.Module, batches: Batches) -> float:
+        model.eval()
+        correct, count = 0, 0
+        for images, labels in batches:
+            correct += (model(images).argmax() == labels).sum().item()
+            count += len(labels)
+        return correct / count
+
+    return accuracy
+
+
+@wrong("accuracy", "Every batch is taken to be as large as the last.")
+def last_size_for_all() -> Function:
+    @torch.no_grad()
+    def accuracy(model: nn.Module, batches: Sequence[Any]) -> float:
+        model.eval()
+        correct, labels = 0, torch.empty(0)
+        for images, labels in batches:
+            correct += (model(images).argmax(1) == labels).sum().item()
+        return correct / (len(batches) * len(labels))
+
+    return accuracy
+
+
+@wrong("evaluation mode", "Only the outermost module's flag is set; model.eval() reaches all layers.")
+def flag_set_by_hand() -> Function:
+    @torch.no_grad()
+    def accuracy(model: nn.Module, batches: Batches) -> float:
+        model.training = False
+        correct, count = 0, 0
+        for images, labels in batches:
+            correct += (model(images).argmax(1) == labels).sum().item()
+            count += len(labels)
+        return correct / count
 
     return accuracy
 

@@ -267,7 +267,8 @@ def kernel_forgotten() -> Functions:
 
 
 @wrong(
-    "multiply-adds", "Multiplications and additions are counted apart, so the number is twice that of multiply-adds."
+    "multiply-adds",
+    "This is twice one image's multiply-adds: multiplications and additions are both counted, or two images are.",
 )
 def flops() -> Functions:
     def count_macs(model: nn.Module, input_shape: Shape) -> int:
@@ -350,13 +351,14 @@ def hooks_stay() -> Functions:
         layer.macs += cost_of(layer, inputs[0], output)
 
     def count_macs(model: nn.Module, input_shape: Shape) -> int:
-        was_training = model.training
         layers: list[Any] = list(model.modules())
+        modes = [layer.training for layer in layers]
         for layer in layers:
             layer.macs = 0
             layer.register_forward_hook(note)
         model.eval()(torch.zeros(1, *input_shape))
-        model.train(was_training)
+        for layer, mode in zip(layers, modes, strict=True):
+            layer.training = mode
         return sum(layer.macs for layer in layers)
 
     return good_parameters, count_macs
@@ -385,9 +387,10 @@ def statistics_moved() -> Functions:
 @wrong("buffers kept", "to('meta') changes the model itself, and its values are lost; work on a copy.")
 def model_emptied() -> Functions:
     def count_macs(model: nn.Module, input_shape: Shape) -> int:
-        was_training = model.training
+        modes = {module: module.training for module in model.modules()}
         total = summed(model.to("meta").eval(), torch.zeros(1, *input_shape, device="meta"), cost_of)
-        model.train(was_training)
+        for module, mode in modes.items():
+            module.training = mode
         return total
 
     return good_parameters, count_macs
@@ -396,13 +399,33 @@ def model_emptied() -> Functions:
 @wrong("buffers kept", "The layers' costs are left on the model as new buffers.")
 def costs_left_as_buffers() -> Functions:
     def count_macs(model: nn.Module, input_shape: Shape) -> int:
-        was_training = model.training
+        modes = {module: module.training for module in model.modules()}
 
         def cost(layer: nn.Module, inputs: Tensor, output: Tensor) -> int:
             layer.register_buffer("macs", torch.tensor(cost_of(layer, inputs, output)))
             return cost_of(layer, inputs, output)
 
         total = summed(model.eval(), torch.zeros(1, *input_shape), cost)
+        for module, mode in modes.items():
+            module.training = mode
+        return total
+
+    return good_parameters, count_macs
+
+
+@wrong("multiply-adds", "The weights are counted, but each is used once at every place of its layer's output.")
+def weights_counted() -> Functions:
+    def count_macs(model: nn.Module, input_shape: Shape) -> int:
+        return sum(m.weight.numel() for m in model.modules() if isinstance(m, Layer))
+
+    return good_parameters, count_macs
+
+
+@wrong("mode kept", "model.train(was) puts all parts into the model's own mode, though a frozen part had another.")
+def one_mode_for_all_parts() -> Functions:
+    def count_macs(model: nn.Module, input_shape: Shape) -> int:
+        was_training = model.training
+        total = summed(model.eval(), torch.zeros(1, *input_shape), cost_of)
         model.train(was_training)
         return total
 

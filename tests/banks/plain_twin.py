@@ -50,11 +50,12 @@ def no_defaults() -> type[nn.Module]:
     return Net
 
 
-@wrong("refuses", "A depth that is not 6n+2 is an AssertionError; raise ValueError.")
+@wrong("refuses", "A wrong depth is an AssertionError; raise ValueError.")
 def asserted() -> type[nn.Module]:
     class Net(Base):
         def count(self, depth: int) -> int:
             assert depth % 6 == 2
+            assert depth > 2
             return depth // 6
 
     return Net
@@ -95,7 +96,7 @@ def additions_kept() -> type[nn.Module]:
     return Net
 
 
-@wrong("parameter count", "The net is not plain at all: the argument that chooses the block is ignored.")
+@wrong("parameter count", "This is still SmallResNet: its additions and projections are all there.")
 def secretly_residual() -> type[nn.Module]:
     return small_resnet.Base
 
@@ -385,6 +386,123 @@ def first_convolution_twice() -> type[nn.Module]:
     return Net
 
 
+@wrong("refuses", "Depth 2 (n = 0) is accepted; n is at least 1.")
+def depth_2_accepted() -> type[nn.Module]:
+    class Net(Base):
+        def count(self, depth: int) -> int:
+            if depth < 2 or (depth - 2) % 6:
+                raise ValueError("depth must be 6n+2")
+            return (depth - 2) // 6
+
+    return Net
+
+
+@wrong("refuses", "Depth 2 (n = 0) and depths below it are accepted; n is at least 1.")
+def any_n_accepted() -> type[nn.Module]:
+    class Net(Base):
+        def count(self, depth: int) -> int:
+            if (depth - 2) % 6:
+                raise ValueError("depth must be 6n+2")
+            return (depth - 2) // 6
+
+    return Net
+
+
+@wrong("refuses", "A depth between two of the form 6n+2 is accepted; (depth - 2) / 6 must be whole.")
+def other_depths_accepted() -> type[nn.Module]:
+    class Net(Base):
+        def count(self, depth: int) -> int:
+            if depth < 8:
+                raise ValueError("depth must be at least 8")
+            return (depth - 2) // 6
+
+    return Net
+
+
+@wrong("shape", "`squeeze()` drops the batch's axis, too, when the batch is a single image.")
+def squeezed() -> type[nn.Module]:
+    class Net(Base):
+        def pool(self, x: Tensor) -> Tensor:
+            return F.adaptive_avg_pool2d(x, 1).squeeze()
+
+    return Net
+
+
+@wrong("shape", "The output is computed, but forward does not return it.")
+def nothing_returned() -> type[nn.Module]:
+    class Net(Base):
+        def forward(self, x: Tensor) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+            super().forward(x)
+
+    return Net
+
+
+@wrong("shape", "The global average is missing: the map is flattened as it is.")
+def no_average() -> type[nn.Module]:
+    class Net(Base):
+        def pool(self, x: Tensor) -> Tensor:
+            return x.flatten(1)
+
+    return Net
+
+
+@wrong("shape", "in_channels is ignored: the stem always takes one channel.")
+def in_channels_ignored() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
+            super().__init__(depth, num_classes, 1, width)
+
+    return Net
+
+
+@wrong("parameter count", "The stem's convolution has a bias: no convolution on this sheet has one.")
+def stem_with_bias() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
+            super().__init__(depth, num_classes, in_channels, width)
+            self.stem[0] = nn.Conv2d(in_channels, width, 3, padding=1)
+
+    return Net
+
+
+@wrong("running statistics", "The BNs' momentum isn't PyTorch's default, 0.1.")
+def other_momentum() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
+            super().__init__(depth, num_classes, in_channels, width)
+            for module in self.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.momentum = 0.01
+
+    return Net
+
+
+@wrong("refuses", "Depths that are not 6n+2 are not refused, but rounded down in silence.")
+def rounded_down() -> type[nn.Module]:
+    class Net(Base):
+        def count(self, depth: int) -> int:
+            return (depth - 2) // 6
+
+    return Net
+
+
+@wrong("parameter count", "The layers are kept in a plain list, so the net doesn't know their parameters.")
+def plain_list() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
+            super().__init__(depth, num_classes, in_channels, width)
+            self.kept = list(self.stages.children())
+            self.stages = nn.Identity()  # pyright: ignore[reportAttributeAccessIssue]
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.stem(x)
+            for stage in self.kept:
+                x = stage(x)
+            return self.fc(self.pool(x))
+
+    return Net
+
+
 @right
 def flag_in_the_block() -> type[nn.Module]:
     class Own(small_resnet.Block):
@@ -428,7 +546,7 @@ def projections_deleted_afterwards() -> type[nn.Module]:
 def one_long_sequence():  # noqa: ANN201
     def make(depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> nn.Sequential:
         n, rest = divmod(depth - 2, 6)
-        if rest:
+        if rest or n < 1:
             raise ValueError(f"{depth} layers are not 6n + 2")
         widths = [width] * (2 * n + 1) + [2 * width] * (2 * n) + [4 * width] * (2 * n)
         layers: list[nn.Module] = []
@@ -480,7 +598,7 @@ def lazy_layers() -> type[nn.Module]:
     class Net(nn.Module):
         def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
             super().__init__()
-            if depth % 6 != 2:
+            if depth % 6 != 2 or depth < 8:
                 raise ValueError(depth)
             per_stage = (depth - 2) // 3
             self.body = nn.ModuleList([Layer(width)])

@@ -67,7 +67,9 @@ def bn1_of_the_output() -> type[nn.Module]:
     return Block
 
 
-@wrong("shape", "The projection is made only where the channels change, so the sum fails at stride 2.")
+@wrong(
+    "shape", "The projection is made only where the channels change, or it lacks the stride: the sum fails at stride 2."
+)
 def projection_on_channels_alone() -> type[nn.Module]:
     class Block(Base):
         def make_projection(self, in_channels: int, out_channels: int, stride: int) -> nn.Module | None:
@@ -350,12 +352,55 @@ def bn1_called_twice() -> type[nn.Module]:
     return Block
 
 
-@wrong("running statistics", "The BN's momentum is not PyTorch's default.")
+@wrong("running statistics", "The BNs' momentum isn't PyTorch's default, 0.1.")
 def other_momentum() -> type[nn.Module]:
     class Block(Base):
         def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
             super().__init__(in_channels, out_channels, stride)
             self.bn1.momentum = self.bn2.momentum = 0.9
+
+    return Block
+
+
+@wrong("shape", "The output is computed, but forward does not return it.")
+def nothing_returned() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+            super().forward(x)
+
+    return Block
+
+
+@wrong(
+    "shape",
+    "x itself is added although the shape changes: is the projection made (stride not 1 or channels differ), and used?",
+)
+def never_projected() -> type[nn.Module]:
+    class Block(Base):
+        def shortcut(self, x: Tensor, a: Tensor) -> Tensor:
+            return x
+
+    return Block
+
+
+@wrong("parameter count", "The projection has a bias: no convolution on this sheet has one.")
+def projection_with_bias() -> type[nn.Module]:
+    class Block(Base):
+        def make_projection(self, in_channels: int, out_channels: int, stride: int) -> nn.Module | None:
+            made = super().make_projection(in_channels, out_channels, stride)
+            return made if made is None else nn.Conv2d(in_channels, out_channels, 1, stride)
+
+    return Block
+
+
+@wrong("running statistics", "The BNs' momentum isn't PyTorch's default, 0.1.")
+def small_momentum() -> type[nn.Module]:
+    class Block(Base):
+        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+            super().__init__(in_channels, out_channels, stride)
+            for module in self.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.momentum = 0.01
 
     return Block
 

@@ -292,7 +292,7 @@ def stride_on_second() -> type[nn.Module]:
     return Block
 
 
-@wrong("output in training", "The projection is read from the branch's ReLU, not from the input.")
+@wrong("output in training", "A ReLU follows the projection's BN; nothing stands between that BN and the sum.")
 def relu_on_projection() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -362,6 +362,88 @@ def shared_convolution() -> type[nn.Module]:
         def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
             super().__init__(in_channels, out_channels, stride)
             self.conv2 = kept.setdefault(out_channels, self.conv2)
+
+    return Block
+
+
+@wrong(
+    "shape",
+    "x itself is added although the shape changes: is the projection made (stride not 1 or channels differ), and used?",
+)
+def never_projected() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(self.branch(x) + x)
+
+    return Block
+
+
+@wrong(
+    "shape",
+    "x itself is added although the shape changes: is the projection made (stride not 1 or channels differ), and used?",
+)
+def never_projected_input_first() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(x + self.branch(x))
+
+    return Block
+
+
+@wrong("shape", "The projection is made only where the stride and the channels both change: `and` should be `or`.")
+def projection_with_and() -> type[nn.Module]:
+    class Block(Base):
+        def make_shortcut(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+            if stride == 1 or in_channels == out_channels:
+                return nn.Identity()
+            return super().make_shortcut(in_channels, out_channels, stride)
+
+    return Block
+
+
+@wrong("shape", "The projection lacks the stride, so the sum fails where there is one.")
+def projection_without_stride() -> type[nn.Module]:
+    class Block(Base):
+        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+            super().__init__(in_channels, out_channels, stride)
+            if isinstance(self.shortcut, nn.Sequential):
+                self.shortcut[0].stride = (1, 1)  # pyright: ignore
+
+    return Block
+
+
+@wrong(
+    "shape",
+    "in_channels and out_channels are swapped: a convolution takes what comes in first, then what goes out.",
+)
+def channels_swapped() -> type[nn.Module]:
+    class Block(Base):
+        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+            super().__init__(out_channels, in_channels, stride)
+
+    return Block
+
+
+@wrong("parameter count", "The projection's 1x1 convolution has a bias: no convolution on this sheet has one.")
+def projection_with_bias() -> type[nn.Module]:
+    class Block(Base):
+        def make_shortcut(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+            made = super().make_shortcut(in_channels, out_channels, stride)
+            if isinstance(made, nn.Sequential):
+                made[0] = nn.Conv2d(in_channels, out_channels, 1, stride)
+            return made
+
+    return Block
+
+
+@wrong("running statistics", "The BNs' momentum isn't PyTorch's default, 0.1.")
+def other_momentum() -> type[nn.Module]:
+    class Block(Base):
+        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+            super().__init__(in_channels, out_channels, stride)
+            for module in self.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.momentum = 0.01
 
     return Block
 

@@ -32,8 +32,8 @@ class Base(nn.Module):
         self.fc = nn.Linear(channels, num_classes)
 
     def stage(self, block: Block, channels: int, width: int, number: int, stride: int) -> nn.Module:
-        rest = [block(width * block.expansion, width, 1) for _ in range(number - 1)]
-        return nn.Sequential(block(channels, width, stride), *rest)
+        first = block(channels, width, stride)
+        return nn.Sequential(first, *(block(width * block.expansion, width, 1) for _ in range(number - 1)))
 
     def stem(self, x: Tensor) -> Tensor:
         return self.maxpool(F.relu(self.bn1(self.conv1(x))))
@@ -412,6 +412,55 @@ def stem_without_gradient() -> type[nn.Module]:
         @torch.no_grad()
         def stem(self, x: Tensor) -> Tensor:
             return super().stem(x)
+
+    return Net
+
+
+@wrong(
+    "builds",
+    "The block is called with an argument's name that not every block has; give in_channels and channels by position.",
+)
+def block_called_with_names() -> type[nn.Module]:
+    class Net(Base):
+        def stage(self, block: Block, channels: int, width: int, number: int, stride: int) -> nn.Module:
+            inner = width * block.expansion
+            first = block(in_channels=channels, channels=width, stride=stride)
+            return nn.Sequential(first, *(block(in_channels=inner, channels=width) for _ in range(number - 1)))
+
+    return Net
+
+
+@wrong(
+    "builds",
+    "The block is called with an argument's name that not every block has; give in_channels and channels by position.",
+)
+def block_called_with_out_channels() -> type[nn.Module]:
+    class Net(Base):
+        def stage(self, block: Block, channels: int, width: int, number: int, stride: int) -> nn.Module:
+            inner = width * block.expansion
+            first = block(in_channels=channels, out_channels=width, stride=stride)
+            return nn.Sequential(first, *(block(in_channels=inner, out_channels=width) for _ in range(number - 1)))
+
+    return Net
+
+
+@wrong("shape", "The output is computed, but forward does not return it.")
+def nothing_returned() -> type[nn.Module]:
+    class Net(Base):
+        def forward(self, x: Tensor) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+            super().forward(x)
+
+    return Net
+
+
+@wrong("running statistics", "The BNs' momentum isn't PyTorch's default, 0.1.")
+def other_momentum() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, block: Block, layers: Sequence[int], num_classes: int = 1000) -> None:
+            super().__init__(block, layers, num_classes)
+            for module in self.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.momentum = 0.01
 
     return Net
 

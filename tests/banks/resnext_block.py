@@ -1,5 +1,7 @@
 """Programs for ``resnext-block``."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -60,6 +62,20 @@ class Paths(Base):
         return self.bn(torch.stack([path(x) for path in self.paths]).sum(0))
 
 
+class Concatenated(Base):
+    """The right block as paths whose maps lie side by side before the last 1x1."""
+
+    def make_branch(self, inputs: int, outputs: int, cardinality: int, width: int, stride: int) -> None:
+        self.paths = nn.ModuleList()
+        for _ in range(cardinality):
+            layers = (conv_bn(inputs, width), nn.ReLU(), conv_bn(width, width, 3, stride), nn.ReLU())
+            self.paths.append(nn.Sequential(*layers))
+        self.expand = conv_bn(cardinality * width, outputs)
+
+    def branch(self, x: Tensor) -> Tensor:
+        return self.expand(torch.cat([path(x) for path in self.paths], 1))
+
+
 @wrong("shape", "The output is made 4 times as wide, as in the bottleneck: here out_channels is the output itself.")
 def expanded_by_4() -> type[nn.Module]:
     class Block(Base):
@@ -80,7 +96,9 @@ def projection_on_stride_alone() -> type[nn.Module]:
     return Block
 
 
-@wrong("shape", "The projection is made only where the channels change, so the sum fails at stride 2.")
+@wrong(
+    "shape", "The shortcut keeps the size of the map at stride 2: the projection is missing there, or has no stride."
+)
 def projection_on_channels_alone() -> type[nn.Module]:
     class Block(Base):
         def make_shortcut(self, inputs: int, outputs: int, stride: int) -> nn.Module:
@@ -344,7 +362,7 @@ def no_running_statistics() -> type[nn.Module]:
     return Block
 
 
-@wrong("weight gradients", "The first BN is called after both convolutions, the second one never.")
+@wrong("every channel learns", "The first BN is called after both convolutions, the second one never.")
 def first_bn_twice() -> type[nn.Module]:
     class Block(Base):
         def branch(self, x: Tensor) -> Tensor:
@@ -354,7 +372,7 @@ def first_bn_twice() -> type[nn.Module]:
     return Block
 
 
-@wrong("running statistics", "The BNs' momentum is 0.9, as other libraries count it: PyTorch's default is 0.1.")
+@wrong("running statistics", "The BNs' momentum isn't PyTorch's default, 0.1.")
 def momentum_of_other_libraries() -> type[nn.Module]:
     class Block(Base):
         def __init__(self, inputs: int, outputs: int, cardinality: int, width: int, stride: int = 1) -> None:
@@ -375,6 +393,113 @@ def input_overwritten() -> type[nn.Module]:
                 return F.relu(out + self.shortcut(x))
             x += out
             return F.relu(x)
+
+    return Block
+
+
+@wrong("shape", "The projection is made at stride 2 only; any stride but 1 changes the map.")
+def projection_at_stride_2_alone() -> type[nn.Module]:
+    class Block(Base):
+        def make_shortcut(self, inputs: int, outputs: int, stride: int) -> nn.Module:
+            needed = stride == 2 or inputs != outputs
+            return conv_bn(inputs, outputs, 1, stride) if needed else nn.Identity()
+
+    return Block
+
+
+@wrong("shape", "There is no projection where the shape changes.")
+def no_projection() -> type[nn.Module]:
+    class Block(Base):
+        def make_shortcut(self, inputs: int, outputs: int, stride: int) -> nn.Module:
+            return nn.Identity()
+
+    return Block
+
+
+@wrong("shape", "The 3x3 has no padding.")
+def no_padding() -> type[nn.Module]:
+    class Block(Base):
+        def layers(self, inputs: int, outputs: int, inner: int, stride: int, groups: int) -> None:
+            super().layers(inputs, outputs, inner, stride, groups)
+            self.spatial[0] = nn.Conv2d(inner, inner, 3, stride, groups=groups, bias=False)
+
+    return Block
+
+
+@wrong("shape", "forward returns nothing.")
+def nothing_returned() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Any:
+            super().forward(x)
+
+    return Block
+
+
+@wrong("parameter count", "The projection has no BN.")
+def projection_without_bn() -> type[nn.Module]:
+    class Block(Base):
+        def make_shortcut(self, inputs: int, outputs: int, stride: int) -> nn.Module:
+            made = super().make_shortcut(inputs, outputs, stride)
+            return made[0] if isinstance(made, nn.Sequential) else made
+
+    return Block
+
+
+@wrong("parameter count", "A convolution has a bias; here none has.")
+def bias_in_each_convolution() -> type[nn.Module]:
+    class Block(Base):
+        def __init__(self, inputs: int, outputs: int, cardinality: int, width: int, stride: int = 1) -> None:
+            super().__init__(inputs, outputs, cardinality, width, stride)
+            for module in self.modules():
+                if isinstance(module, nn.Conv2d):
+                    module.bias = nn.Parameter(torch.zeros(module.out_channels))
+
+    return Block
+
+
+@wrong("output in training", "The stride is on the last 1x1; it belongs to the grouped 3x3.")
+def stride_on_last() -> type[nn.Module]:
+    class Block(Base):
+        def layers(self, inputs: int, outputs: int, inner: int, stride: int, groups: int) -> None:
+            super().layers(inputs, outputs, inner, 1, groups)
+            self.expand = conv_bn(inner, outputs, 1, stride)
+
+    return Block
+
+
+@wrong("input gradient", "The branch gets a detached input, so no gradient goes back through it.")
+def detached_input_of_the_branch() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(self.branch(x.detach()) + self.shortcut(x))
+
+    return Block
+
+
+@wrong("every channel learns", "What the paths put out is detached before the last 1x1, so that no path learns.")
+def detached_paths() -> type[nn.Module]:
+    class Block(Concatenated):
+        def branch(self, x: Tensor) -> Tensor:
+            return self.expand(torch.cat([path(x) for path in self.paths], 1).detach())
+
+    return Block
+
+
+@wrong("every channel learns", "The groups' weights are joined by way of `.data`, which no gradient goes through.")
+def weights_joined_by_data() -> type[nn.Module]:
+    class Joined(nn.ModuleList):
+        def __init__(self, width: int, stride: int, groups: int) -> None:
+            super().__init__(nn.Conv2d(width, width, 3, bias=False) for _ in range(groups))
+            self.stride = stride
+
+        def forward(self, x: Tensor) -> Tensor:
+            weights = torch.cat([conv.weight.data for conv in self])  # pyright: ignore[reportArgumentType]
+            return F.conv2d(x, weights, stride=self.stride, padding=1, groups=len(self))
+
+    class Block(Base):
+        def make_branch(self, inputs: int, outputs: int, cardinality: int, width: int, stride: int) -> None:
+            super().make_branch(inputs, outputs, cardinality, width, stride)
+            self.spatial[0] = Joined(width, stride, cardinality)
 
     return Block
 
@@ -414,18 +539,7 @@ def sum_of_paths() -> type[nn.Module]:
 
 @right
 def paths_concatenated_before_the_last_1x1() -> type[nn.Module]:
-    class Block(Base):
-        def make_branch(self, inputs: int, outputs: int, cardinality: int, width: int, stride: int) -> None:
-            self.paths = nn.ModuleList()
-            for _ in range(cardinality):
-                layers = (conv_bn(inputs, width), nn.ReLU(), conv_bn(width, width, 3, stride), nn.ReLU())
-                self.paths.append(nn.Sequential(*layers))
-            self.expand = conv_bn(cardinality * width, outputs)
-
-        def branch(self, x: Tensor) -> Tensor:
-            return self.expand(torch.cat([path(x) for path in self.paths], 1))
-
-    return Block
+    return Concatenated
 
 
 @right

@@ -240,7 +240,7 @@ def rectified() -> type[nn.Module]:
     return Shortcut
 
 
-@wrong("input gradient", "The pixels are copied with .data, so no gradient goes through the shortcut.")
+@wrong("input gradient", "The pixels are taken with .data or .detach(), so no gradient goes through the shortcut.")
 def detached() -> type[nn.Module]:
     class Shortcut(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -257,6 +257,79 @@ def always_float32() -> type[nn.Module]:
             out = torch.zeros(len(x), self.out_channels, *x.shape[2:], dtype=torch.float32)
             out[:, : self.in_channels] = x
             return out
+
+    return Shortcut
+
+
+@wrong("refuses", "The refusal is an AssertionError; raise ValueError.")
+def asserted() -> type[nn.Module]:
+    class Shortcut(Base):
+        def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+            assert out_channels >= in_channels
+            super().__init__(in_channels, out_channels, stride)
+
+    return Shortcut
+
+
+@wrong("refuses", "The ValueError is raised in forward; raise it in __init__, when the module is made.")
+def refused_in_forward() -> type[nn.Module]:
+    class Shortcut(Base):
+        def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+            super().__init__(in_channels, in_channels, stride)
+            self.extra = out_channels - in_channels
+
+        def forward(self, x: Tensor) -> Tensor:
+            if self.extra < 0:
+                raise ValueError("channels can only be added")
+            return super().forward(x)
+
+    return Shortcut
+
+
+@wrong("shape", "The output is computed, but forward does not return it.")
+def nothing_returned() -> type[nn.Module]:
+    class Shortcut(Base):
+        def forward(self, x: Tensor) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+            super().forward(x)
+
+    return Shortcut
+
+
+@wrong(
+    "shape",
+    "The pixels are averaged, and an odd size is rounded down; option A picks every stride-th one, and rounds up.",
+)
+def averaged_rounding_down() -> type[nn.Module]:
+    class Shortcut(Base):
+        def pick(self, x: Tensor) -> Tensor:
+            return F.avg_pool2d(x, self.stride)
+
+    return Shortcut
+
+
+@wrong("shape", "out_channels channels of zeros are added; only the missing ones are, out_channels - in_channels.")
+def padded_by_out_channels() -> type[nn.Module]:
+    class Shortcut(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.pad(self.pick(x), (0, 0, 0, 0, 0, self.out_channels))
+
+    return Shortcut
+
+
+@wrong("shape", "F.pad got four numbers, which are for width and height; the channels' two come fifth and sixth.")
+def zeros_at_the_height() -> type[nn.Module]:
+    class Shortcut(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.pad(self.pick(x), (0, 0, 0, self.extra))
+
+    return Shortcut
+
+
+@wrong("shape", "F.pad got eight numbers, so the zeros went to the batch; the channels' two come fifth and sixth.")
+def zeros_in_the_batch() -> type[nn.Module]:
+    class Shortcut(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.pad(self.pick(x), (0, 0, 0, 0, 0, 0, 0, self.extra))
 
     return Shortcut
 

@@ -52,13 +52,13 @@ class Base(nn.Module):
         self.fc = nn.Linear(channels, num_classes)
 
     def count(self, depth: int) -> int:
-        if (depth - 2) % 6:
+        if (depth - 2) % 6 or depth < 8:
             raise ValueError("depth must be 6n+2")
         return (depth - 2) // 6
 
     def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
-        rest = [self.block(channels, channels) for _ in range(blocks - 1)]
-        return nn.Sequential(self.block(in_channels, channels, stride), *rest)
+        first = self.block(in_channels, channels, stride)
+        return nn.Sequential(first, *(self.block(channels, channels) for _ in range(blocks - 1)))
 
     def pool(self, x: Tensor) -> Tensor:
         return x.mean((2, 3))
@@ -81,14 +81,14 @@ def unwritten() -> type[nn.Module]:
 def depth_without_2() -> type[nn.Module]:
     class Net(Base):
         def count(self, depth: int) -> int:
-            if depth % 6:
+            if depth % 6 or depth < 6:
                 raise ValueError("depth must be 6n")
             return depth // 6
 
     return Net
 
 
-@wrong("refuses", "A depth that is not 6n+2 is rounded down in silence.")
+@wrong("refuses", "Depths that are not 6n+2 are not refused, but rounded down in silence.")
 def rounded_down() -> type[nn.Module]:
     class Net(Base):
         def count(self, depth: int) -> int:
@@ -470,6 +470,166 @@ def wrong_index() -> type[nn.Module]:
     return Net
 
 
+@wrong("refuses", "A wrong depth is an AssertionError; raise ValueError.")
+def asserted() -> type[nn.Module]:
+    class Net(Base):
+        def count(self, depth: int) -> int:
+            assert depth % 6 == 2
+            assert depth > 2
+            return depth // 6
+
+    return Net
+
+
+@wrong("refuses", "Depth 2 (n = 0) is accepted; n is at least 1.")
+def depth_2_accepted() -> type[nn.Module]:
+    class Net(Base):
+        def count(self, depth: int) -> int:
+            if depth < 2 or (depth - 2) % 6:
+                raise ValueError("depth must be 6n+2")
+            return (depth - 2) // 6
+
+    return Net
+
+
+@wrong("refuses", "Depth 2 (n = 0) and depths below it are accepted; n is at least 1.")
+def any_n_accepted() -> type[nn.Module]:
+    class Net(Base):
+        def count(self, depth: int) -> int:
+            if (depth - 2) % 6:
+                raise ValueError("depth must be 6n+2")
+            return (depth - 2) // 6
+
+    return Net
+
+
+@wrong("refuses", "A depth between two of the form 6n+2 is accepted; (depth - 2) / 6 must be whole.")
+def other_depths_accepted() -> type[nn.Module]:
+    class Net(Base):
+        def count(self, depth: int) -> int:
+            if depth < 8:
+                raise ValueError("depth must be at least 8")
+            return (depth - 2) // 6
+
+    return Net
+
+
+@wrong("shape", "`squeeze()` drops the batch's axis, too, when the batch is a single image.")
+def squeezed() -> type[nn.Module]:
+    class Net(Base):
+        def pool(self, x: Tensor) -> Tensor:
+            return F.adaptive_avg_pool2d(x, 1).squeeze()
+
+    return Net
+
+
+@wrong("shape", "The output is computed, but forward does not return it.")
+def nothing_returned() -> type[nn.Module]:
+    class Net(Base):
+        def forward(self, x: Tensor) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+            super().forward(x)
+
+    return Net
+
+
+@wrong("shape", "The global average is missing: the map is flattened as it is.")
+def no_average() -> type[nn.Module]:
+    class Net(Base):
+        def pool(self, x: Tensor) -> Tensor:
+            return x.flatten(1)
+
+    return Net
+
+
+@wrong("shape", "in_channels is ignored: the stem always takes one channel.")
+def in_channels_ignored() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
+            super().__init__(depth, num_classes, 1, width)
+
+    return Net
+
+
+@wrong("parameter count", "The stem's convolution has a bias: no convolution on this sheet has one.")
+def stem_with_bias() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
+            super().__init__(depth, num_classes, in_channels, width)
+            self.stem[0] = nn.Conv2d(in_channels, width, 3, padding=1)
+
+    return Net
+
+
+@wrong("running statistics", "The BNs' momentum isn't PyTorch's default, 0.1.")
+def other_momentum() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
+            super().__init__(depth, num_classes, in_channels, width)
+            for module in self.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.momentum = 0.01
+
+    return Net
+
+
+@wrong("builds", "The block's stride has no default: either give it one, or pass a stride to every block.")
+def block_stride_without_default() -> type[nn.Module]:
+    class Own(Block):
+        def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+            super().__init__(in_channels, out_channels, stride)
+
+    class Net(Base):
+        block = Own
+
+    return Net
+
+
+@wrong("builds", "A layer is assigned before super().__init__() is called, so the module can't take it.")
+def super_forgotten() -> type[nn.Module]:
+    class Net(nn.Module):
+        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
+            self.conv = nn.Conv2d(in_channels, width, 3, padding=1, bias=False)
+            super().__init__()
+
+    return Net
+
+
+@wrong(
+    "shape",
+    "A stage's later blocks are made like its first one (`[block] * n`, or `channels` is not updated), but what "
+    "reaches them is already as wide as the stage.",
+)
+def stage_of_first_blocks() -> type[nn.Module]:
+    class Net(Base):
+        def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            return nn.Sequential(*[self.block(in_channels, channels, stride)] * blocks)
+
+    return Net
+
+
+@wrong("output in training", "A ReLU follows the linear layer; the scores go out as they are.")
+def last_relu() -> type[nn.Module]:
+    class Net(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(super().forward(x))
+
+    return Net
+
+
+@wrong("parameter count", "The convolutions of the blocks have a bias: no convolution on this sheet has one.")
+def blocks_with_bias() -> type[nn.Module]:
+    class Own(Block):
+        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+            super().__init__(in_channels, out_channels, stride)
+            self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1)
+            self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1)
+
+    class Net(Base):
+        block = Own
+
+    return Net
+
+
 @right
 def torchvision_style() -> type[nn.Module]:
     class BasicBlock(nn.Module):
@@ -493,7 +653,7 @@ def torchvision_style() -> type[nn.Module]:
         def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
             super().__init__()
             n = (depth - 2) // 6
-            if depth != 6 * n + 2:
+            if n < 1 or depth != 6 * n + 2:
                 raise ValueError(depth)
             self.inplanes = width
             self.conv1 = nn.Conv2d(in_channels, width, 3, 1, 1, bias=False)
@@ -533,7 +693,7 @@ def one_flat_class() -> type[nn.Module]:
     class Net(nn.Module):
         def __init__(self, depth: int, classes: int = 10, colours: int = 1, w: int = 16) -> None:
             super().__init__()
-            if depth % 6 != 2:
+            if depth % 6 != 2 or depth <= 2:
                 raise ValueError("6n + 2, please")
             self.steps: list[tuple[int, bool]] = []
             self.convs, self.norms = nn.ModuleList(), nn.ModuleList()
@@ -592,7 +752,7 @@ def factory_of_lazy_layers():  # noqa: ANN201
 
     def make(depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> nn.Module:
         n, rest = divmod(depth - 2, 6)
-        if rest:
+        if rest or n <= 0:
             raise ValueError(f"{depth} is not 6n + 2")
         net = nn.Sequential(*conv_bn(width), nn.ReLU())
         for stage in range(3):

@@ -291,6 +291,46 @@ def one_too_far() -> Split:
     return split_paths
 
 
+W2_ALONG_INPUTS = "w2 is cut along its inputs, axis 1, which has only d entries; cut it along its outputs, axis 0."
+W1_ALONG_INPUTS = "w1 is cut along its inputs; every path sees the whole input."
+
+
+@wrong("list of triples", W2_ALONG_INPUTS)
+def w2_chunked_along_inputs() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        parts = w1.chunk(cardinality), w2.chunk(cardinality, 1), w3.chunk(cardinality, 1)
+        return list(zip(*parts, strict=False))
+
+    return split_paths
+
+
+@wrong("runs", W2_ALONG_INPUTS)
+def w2_chunked_along_inputs_and_indexed() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        parts = w1.chunk(cardinality), w2.chunk(cardinality, 1), w3.chunk(cardinality, 1)
+        return [tuple(part[i] for part in parts) for i in range(cardinality)]
+
+    return split_paths
+
+
+@wrong("list of triples", W1_ALONG_INPUTS)
+def w1_chunked_along_inputs() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        parts = w1.chunk(cardinality, 1), w2.chunk(cardinality), w3.chunk(cardinality, 1)
+        return list(zip(*parts, strict=False))
+
+    return split_paths
+
+
+@wrong("runs", W1_ALONG_INPUTS)
+def w1_chunked_along_inputs_and_indexed() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        parts = w1.chunk(cardinality, 1), w2.chunk(cardinality), w3.chunk(cardinality, 1)
+        return [tuple(part[i] for part in parts) for i in range(cardinality)]
+
+    return split_paths
+
+
 @right
 def sliced() -> Split:
     def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:

@@ -173,7 +173,9 @@ def nothing_left_to_train_on() -> Functions:
     return train_one_epoch, good_evaluate
 
 
-@wrong("weights", "The gradients are never cleared, so each step also follows those of all batches before.")
+@wrong(
+    "weights", "The gradients are not cleared before each batch, so each step also follows those of all batches before."
+)
 def gradients_kept() -> Functions:
     def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
         model.train()
@@ -189,7 +191,9 @@ def gradients_kept() -> Functions:
     return train_one_epoch, good_evaluate
 
 
-@wrong("weights", "The gradients are cleared between backward and step, so there is nothing left to follow.")
+@wrong(
+    "weights", "The weights never move: step() or backward() is missing, or the gradients are cleared between the two."
+)
 def gradients_cleared_before_step() -> Functions:
     def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
         model.train()
@@ -439,7 +443,11 @@ def switches_the_model_alone() -> Functions:
     return good_train, evaluate
 
 
-@wrong("no gradients", "model.eval() does not stop the recording of gradients; torch.no_grad() does.")
+@wrong(
+    "no gradients",
+    "model.eval() does not stop the recording. torch.no_grad() does, as `with torch.no_grad():`, not as a "
+    "line of its own.",
+)
 def gradients_recorded() -> Functions:
     def evaluate(model: nn.Module, batches: Batches) -> float:
         model.eval()
@@ -483,7 +491,11 @@ def count_returned() -> Functions:
     return good_train, evaluate
 
 
-@wrong("accuracy", "max(1)[0] is the largest output itself; its place, argmax(1), is the predicted class.")
+@wrong(
+    "accuracy",
+    "No answer counts: either max(1)[0] is compared, the largest output, where its place, argmax(1), is the class; or "
+    "// rounds the share down to 0.",
+)
 def values_for_places() -> Functions:
     @torch.no_grad()
     def evaluate(model: nn.Module, batches: Batches) -> float:

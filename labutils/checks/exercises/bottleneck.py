@@ -11,7 +11,8 @@ CASES = (
     Case((16, 4, 2), (2, 16, 7, 5)),
 )
 SHAPES = (
-    "The output has 4 x mid_channels channels. The stride belongs to the 3x3, which has padding 1, and to the shortcut."
+    "If a sum fails, look at the shortcut: is the projection made where the stride is not 1 or in_channels is not 4 x "
+    "mid_channels, does it have the stride, and does forward use it? The 3x3 has the stride and padding 1."
 )
 COUNT = (
     "A 1x1, a 3x3 and a 1x1 convolution without bias, a BN after each; a 1x1 with BN on the shortcut if and only if "
@@ -40,6 +41,6 @@ EXERCISE = Exercise(
         common.weight_gradients(1, "Some layer is made, but another is used in its place.", explanatory=True),
         common.statistics_move(1),
     ),
-    fingerprint=common.FINGERPRINT,
+    fingerprint={**common.FINGERPRINT, "running": ("moves",)},
     requires=("residual-block",),
 )

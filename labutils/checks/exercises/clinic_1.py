@@ -20,7 +20,8 @@ SHAPES = (
 )
 COUNT = (
     "Each stage has `blocks` blocks of its own. Only its first one changes the shape, in stages 2 and 3 alone: "
-    "a stride anywhere else brings a projection that was not asked for."
+    "a stride anywhere else brings a projection that was not asked for. The stem has a BN, the blocks are "
+    "`ResidualBlock`s, and the linear layer has a bias."
 )
 NUMERICS = (
     "The parameters are all there, so look at the maps: stage 1 keeps their size, stages 2 and 3 halve it in their "

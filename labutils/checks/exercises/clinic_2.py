@@ -10,7 +10,7 @@ CASES = (
 SHAPES = "The output has the input's shape: the 3x3 has padding 1, and the last 1x1 goes back to `channels`."
 COUNT = (
     "The 3x3 has `groups` groups of width // groups channels, the 1x1 convolutions have one; a BN follows each of the "
-    "three, and the shortcut has no parameters."
+    "three, no convolution has a bias, and the shortcut has no parameters."
 )
 NUMERICS = "The layers are there, but are not joined as specified: look for the three ReLUs and at what is added."
 
@@ -24,11 +24,12 @@ EXERCISE = Exercise(
         common.builds(),
         common.shape(1, SHAPES, explanatory=True),
         common.count(2, COUNT),
+        common.input_kept(0, explanatory=True),
         common.train_output(3, NUMERICS, explanatory=True),
         common.eval_output(1, "In evaluation mode, every BN uses its running statistics."),
+        common.all_rows_learn(2, "The way back to some layer is cut, or another one is called in its place."),
         common.input_gradient(1, "The gradient's way back to the input is cut, such as by detach or no_grad."),
-        common.weight_gradients(2, "Some layer is made, but another one is called in its place."),
     ),
-    fingerprint=common.FINGERPRINT,
+    fingerprint={**common.FINGERPRINT, "train": ("output", "gradients", "input_gradient")},
     all_or_nothing=True,
 )

@@ -2,7 +2,7 @@
 
 from labutils import models
 from labutils.checks import common
-from labutils.checks.engine import Case, Exercise
+from labutils.checks.engine import Case, Check, Exam, Exercise
 
 
 def pair_block(channels: int) -> models.BasicBlock:
@@ -18,6 +18,18 @@ NUMERICS = (
     "The layers are there, but are not joined as specified: the first ReLU stands between the two pairs of convolution "
     "and BN, the second one behind the addition, and there is no third."
 )
+LARGE = "A ReLU lets through all that is positive, however large: ReLU6, or a clamp from above, does not."
+
+
+def large_values(exam: Exam, case: Case) -> str:
+    """Nothing is cut off above."""
+    values = exam.seen("magnified", case)["output"]
+    highest = values.max().item()
+    number = int((values == highest).sum())
+    if highest <= 0 or number == 1:
+        return ""
+    return f"for an input ten times as large, {number} values of the output are all {highest:.4f}, and none is higher"
+
 
 EXERCISE = Exercise(
     id="clinic-3",
@@ -31,9 +43,10 @@ EXERCISE = Exercise(
         common.count(2, COUNT),
         common.input_kept(0, explanatory=True),
         common.silenced(2, "relu(x)", SHORTCUT, CASES),
+        Check("large values", 1, large_values, LARGE, ("shape",)),
         common.train_output(2, NUMERICS, explanatory=True),
         common.eval_output(1, "In evaluation mode, every BN uses its running statistics."),
-        common.weight_gradients(2, "Some layer is made, but another one is called in its place."),
+        common.weight_gradients(1, "The way back to some layer is cut, or another one is called in its place."),
     ),
     fingerprint=common.FINGERPRINT,
     all_or_nothing=True,

@@ -7,14 +7,16 @@ from labutils.checks.engine import Case, Exercise
 CASES = (
     Case((16, 4), (2, 16, 6, 6)),
     Case((8, 4), (2, 8, 6, 6)),
-    Case((16, 4, 2), (2, 16, 7, 6)),
+    Case((16, 4, 2), (2, 16, 7, 6), explanatory=True),
+    Case((16, 4, 3), (2, 16, 7, 6)),
 )
 SHAPES = (
-    "The output has 4 x mid_channels channels. Branch and shortcut have the stride once each; the 3x3 has padding 1."
+    "The output has 4 x mid_channels channels. Branch and shortcut have the stride once each; the 3x3 has padding 1. "
+    "Any stride but 1 changes the map."
 )
 COUNT = (
     "The kernels stay as they were, 1x1, 3x3 and 1x1; the shortcut has a 1x1 with BN if and only if the stride is not "
-    "1 or in_channels is not 4 x mid_channels."
+    "1 or in_channels is not 4 x mid_channels. No convolution has a bias."
 )
 NUMERICS = (
     "All layers have the right shape, so look at where the stride is, in the branch and in the shortcut, and then at "
@@ -31,11 +33,12 @@ EXERCISE = Exercise(
         common.builds(),
         common.shape(1, SHAPES, explanatory=True),
         common.count(2, COUNT),
+        common.input_kept(0, explanatory=True),
         common.train_output(3, NUMERICS, explanatory=True),
         common.eval_output(1, "In evaluation mode, every BN uses its running statistics."),
+        common.weight_gradients(2, "The way back to some layer is cut, or another one is called in its place."),
         common.input_gradient(1, "The gradient's way back to the input is cut, such as by detach or no_grad."),
-        common.weight_gradients(2, "Some layer is made, but another one is called in its place."),
     ),
-    fingerprint=common.FINGERPRINT,
+    fingerprint={**common.FINGERPRINT, "train": ("output", "gradients", "input_gradient")},
     all_or_nothing=True,
 )

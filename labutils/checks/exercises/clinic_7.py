@@ -6,13 +6,20 @@ from labutils.checks.engine import Case, Exercise
 
 CASES = (
     Case((8, 8), (2, 8, 6, 6)),
-    Case((8, 16), (2, 8, 6, 6), explanatory=True),
+    Case((8, 16, 2), (2, 8, 6, 6), explanatory=True),
     Case((16, 8), (2, 16, 5, 6)),
-    Case((8, 8, 2), (2, 8, 7, 5)),
+    Case((8, 8, 2), (2, 8, 7, 5), explanatory=True),
+    Case((8, 8, 3), (2, 8, 7, 5)),
     Case((1, 8), (2, 1, 6, 6)),
 )
-SHAPES = "The shortcut must have the branch's shape: think of the map's size, and of the number of channels."
-COUNT = "The projection is there where the map's size or the number of channels changes, and nowhere else."
+SHAPES = (
+    "The shortcut must have the branch's shape: think of the map's size, which any stride but 1 changes, and of "
+    "the number of channels."
+)
+COUNT = (
+    "The projection, a 1x1 with BN, is there where the map's size or the number of channels changes, and nowhere else. "
+    "No convolution has a bias."
+)
 NUMERICS = "The layers are there, but are not joined as specified: look at the stride, and at what is added to what."
 
 EXERCISE = Exercise(
@@ -25,9 +32,12 @@ EXERCISE = Exercise(
         common.builds(),
         common.shape(1, SHAPES, explanatory=True),
         common.count(2, COUNT),
-        common.train_output(4, NUMERICS, explanatory=True),
-        common.eval_output(3, NUMERICS, explanatory=True),
+        common.input_kept(0, explanatory=True),
+        common.train_output(3, NUMERICS, explanatory=True),
+        common.eval_output(2, NUMERICS, explanatory=True),
+        common.weight_gradients(1, "The way back to some layer is cut, or another one is called in its place."),
+        common.input_gradient(1, "The gradient's way back to the input is cut, such as by detach or no_grad."),
     ),
-    fingerprint=common.FINGERPRINT,
+    fingerprint={**common.FINGERPRINT, "train": ("output", "gradients", "input_gradient")},
     all_or_nothing=True,
 )

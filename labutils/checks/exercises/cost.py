@@ -8,9 +8,9 @@ CASES = (
     Case(("grouped", "evaluation"), (4, 7, 8), "a net with grouped convolutions, in evaluation mode"),
     Case(("reused", "training"), (2, 5, 4), "a net that calls a convolution three times, and has a shared weight"),
     Case(
-        ("pixels", "training"),
+        ("pixels", "training but for the stem"),
         (3, 6, 4),
-        "a net with a frozen part, a parameter outside all layers, and linear layers at every pixel",
+        "a net with a frozen part in evaluation mode, a parameter outside all layers, and linear layers at every pixel",
     ),
 )
 PARAMETERS_RUNS, MACS_RUNS = "count_parameters runs", "count_macs runs"
@@ -91,7 +91,8 @@ EXERCISE = Exercise(
             "mode kept",
             1,
             _mode_kept,
-            "model.eval() is not taken back, or model.train() is called whatever the mode was before.",
+            "model.eval() is not taken back, or model.train(…) puts all parts into one mode, though they had different "
+            "ones. A copy needs no taking back.",
             (MACS_RUNS,),
         ),
         Check(

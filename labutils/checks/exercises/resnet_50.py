@@ -57,12 +57,16 @@ EXERCISE = Exercise(
     reference=lambda: (models.ResNet,),
     cases=CASES,
     checks=(
-        common.builds(),
+        common.builds(
+            "ResNet(block, layers) must work, and each block is made by block(in_channels, channels, stride): the "
+            "first two by position, since other blocks call them by other names."
+        ),
         common.shape(1, SHAPES, explanatory=True),
         common.count(1, COUNT, explanatory=True),
-        common.train_output(3, NUMERICS, explanatory=True),
+        common.train_output(2, NUMERICS, explanatory=True),
         evaluation_output(2),
         common.weight_gradients(2, "Some part is cut off from the gradient, such as by detach or no_grad."),
+        common.statistics_move(1, CASES[:1]),
         full_size(1),
     ),
     fingerprint={"train": ("output", "gradients"), "one_colour": ("output",)},

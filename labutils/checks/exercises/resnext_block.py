@@ -12,18 +12,21 @@ IDENTITY = Case((8, 8, 2, 8), (2, 8, 6, 6))
 CASES = (
     IDENTITY,
     Case((32, 16, 8, 4), (2, 32, 6, 6)),
-    Case((16, 16, 2, 4, 2), (2, 16, 7, 5)),
+    Case((16, 16, 2, 4, 2), (2, 16, 7, 5), explanatory=True),
+    Case((16, 16, 2, 4, 3), (2, 16, 7, 5)),
 )
 SHAPES = (
-    "The output has out_channels channels: there is no factor of 4 here. The stride belongs to the 3x3, which has "
-    "padding 1, and to the shortcut."
+    "The output has out_channels channels, and branch and shortcut have the stride once each: the 3x3, which has "
+    "padding 1, and the projection. Any stride but 1 changes the map."
 )
 COUNT = (
     "Inside are cardinality x group_width channels. The 3x3 alone is grouped, and `groups` is the number of groups: "
-    "the cardinality. A 1x1 with BN is on the shortcut if and only if the stride is not 1 or the channels differ."
+    "the cardinality. A 1x1 with BN is on the shortcut if and only if the stride is not 1 or the channels differ. "
+    "No convolution has a bias."
 )
 SHORTCUT = "The shortcut is missing, or something stands on it."
 NUMERICS = "The layers are there, but are not joined as specified: look for the three ReLUs and for the stride."
+GRADIENT = "The gradient's way back to the input is cut, such as by detach or no_grad."
 STATISTICS = "A BN uses other statistics than its running ones, or what it normalises is scaled."
 
 
@@ -73,11 +76,12 @@ EXERCISE = Exercise(
         common.count(2, COUNT),
         common.input_kept(1, explanatory=True),
         common.silenced(1, "relu(x)", SHORTCUT, (IDENTITY,), explanatory=True),
-        decided(common.train_output(2, NUMERICS, explanatory=True), "train", "output"),
+        decided(common.train_output(1, NUMERICS, explanatory=True), "train", "output"),
         decided(common.eval_output(1, STATISTICS), "evaluation", "output"),
-        common.weight_gradients(1, "Some layer is made, but another is used in its place."),
+        common.all_rows_learn(1, "The way back to some layer is cut, or another layer is used in its place."),
+        decided(common.input_gradient(1, GRADIENT), "train", "input_gradient"),
         common.statistics_move(1),
     ),
-    fingerprint=common.FINGERPRINT,
+    fingerprint={**common.FINGERPRINT, "train": ("output", "gradients", "input_gradient")},
     requires=("bottleneck",),
 )

@@ -76,5 +76,5 @@ EXERCISE = Exercise(
         ),
         common.double(1, explanatory=False),
     ),
-    fingerprint={"as_made": ("output", "input_gradient")},
+    fingerprint={"as_made": ("output", "input_gradient"), "swapped": ("raised", "raised_by_forward")},
 )

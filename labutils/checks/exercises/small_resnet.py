@@ -4,10 +4,11 @@ from labutils.checks import common, references
 from labutils.checks.engine import Case, Exercise
 
 CASES = (
-    Case((8,), (2, 1, 9, 9)),
+    Case((8,), (2, 1, 9, 9), explanatory=True),
     Case((20, 7, 3, 4), (3, 3, 12, 6)),
 )
-REFUSED = (Case((10,)),)
+ONE_IMAGE = Case((8,), (1, 1, 9, 9), "SmallResNet(8) with a batch of one image")
+REFUSED = (Case((10,)), Case((2,)), Case((-4,), explanatory=True))
 SHAPES = "The arguments are depth, num_classes, in_channels and width, in this order, and any image size has to work."
 COUNT = (
     "A stem, three stages of n blocks, a linear layer with bias; a projection stands in the first block of stages 2 "
@@ -25,22 +26,27 @@ EXERCISE = Exercise(
     checks=(
         common.builds(),
         common.refuses(
-            1, REFUSED, "A depth is right if (depth - 2) can be divided by 6. Raise ValueError for any other."
+            1,
+            REFUSED,
+            "A depth is right if (depth - 2) / 6 is whole and at least 1. Raise ValueError in __init__ for any other.",
         ),
-        common.shape(1, SHAPES, explanatory=True),
+        common.shape(1, SHAPES, (*CASES, ONE_IMAGE)),
         common.count(1, COUNT),
         common.shortcuts(
             "shortcuts",
-            2,
+            1,
             "In every block, the input is added to what the two convolutions make of it.",
             explanatory=True,
         ),
         common.map_sizes(1, MAPS),
         common.train_output(1, NUMERICS, explanatory=True),
-        common.eval_output(1, NUMERICS),
+        common.eval_output(1, NUMERICS, explanatory=True),
         common.input_gradient(1, NUMERICS, explanatory=True),
-        common.weight_gradients(1, "Every layer is used once in a pass: look for one that is used twice."),
+        common.weight_gradients(
+            1, "Every layer is used once in a pass: look for one that is used twice.", explanatory=True
+        ),
+        common.statistics_move(1),
     ),
-    fingerprint=common.FINGERPRINT,
+    fingerprint={**common.FINGERPRINT, "other_depths": ("raised",)},
     requires=("residual-block",),
 )

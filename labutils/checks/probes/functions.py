@@ -128,6 +128,37 @@ def accuracy(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Fac
     }
 
 
+class Given(nn.Module):
+    """Gives its input back, and notes at each call its own mode and that of a layer in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Identity()
+        self.calls: list[str] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls.append(" and ".join("training" if part.training else "evaluation" for part in (self, self.layer)))
+        return self.layer(x)
+
+
+@probe
+def close_scores(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
+    """What the last function returns for scores below zero that lie close together, and the modes at each call.
+
+    Of seven classes none has half of the probability. Every third image of a batch is labelled wrongly, from the third
+    one on.
+    """
+    batches = []
+    for place, size in enumerate(args[1:]):
+        scores = noise((size, 7), salt + place) / 4 - 2
+        wrong = torch.arange(size) % 3 == 2
+        batches.append((scores, torch.where(wrong, scores.argmin(1), scores.argmax(1))))
+    model = Given().train()
+    with torch.enable_grad():
+        share = objects[-1](model, (batch for batch in batches) if args[0] == "iterator" else batches)
+    return {"accuracy": float(number(share)), "calls": model.calls}
+
+
 @probe
 def turns(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
     """One model evaluated, trained and evaluated again."""
@@ -201,10 +232,13 @@ NETS: dict[str, Any] = {"plain": plain, "grouped": grouped, "reused": Reused, "p
 
 
 def net(args: Args, input_shape: Shape, salt: int) -> nn.Module:
-    """The net called ``args[0]``, in the mode ``args[1]``. Its width depends on the salt."""
+    """The net called ``args[0]``, in the mode ``args[1]``; a stem can differ. Its width depends on the salt."""
     model: nn.Module = NETS[args[0]](input_shape[0], 4 * (2 + salt % 3))
     fill(model, salt)
-    return model.train(args[1] == "training")
+    model.train(args[1].startswith("training"))
+    if args[1] == "training but for the stem":
+        model.get_submodule("stem").eval()
+    return model
 
 
 @probe

@@ -1,6 +1,7 @@
 """What the checks hand to a learner's network beside numbers, written in a call's arguments as ``given:…``.
 
-Blocks go by their names. A list is written out, as in ``given:[1, 2]``, and made anew for each call.
+Blocks go by their names. Those of a net for any block take channels by position only, since blocks name them
+differently. A list is written out, as in ``given:[1, 2]``, and made anew for each call.
 """
 
 import json
@@ -15,7 +16,7 @@ class Narrow(nn.Module):
 
     expansion = 2
 
-    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+    def __init__(self, in_channels: int, channels: int, /, stride: int = 1) -> None:
         super().__init__()
         self.reduce = nn.Conv2d(in_channels, 4, 1, bias=False)
         self.conv = nn.Conv2d(4, 4, 3, stride, padding=1, bias=False)
@@ -30,7 +31,7 @@ class Flat(nn.Module):
 
     expansion = 1
 
-    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+    def __init__(self, in_channels: int, channels: int, /, stride: int = 1) -> None:
         super().__init__()
         self.pool = nn.AvgPool2d(3, stride, padding=1)
         self.reduce = nn.Conv2d(in_channels, 4, 1, bias=False)
@@ -64,7 +65,7 @@ class Counted(nn.Module):
 
     expansion = 1
 
-    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+    def __init__(self, in_channels: int, channels: int, /, stride: int = 1) -> None:
         super().__init__()
         self.out_channels, self.stride = self.expansion * channels, stride
         shape_changes = stride != 1 or in_channels != self.out_channels

@@ -97,6 +97,25 @@ def refuse(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts
 
 
 @probe
+def other_depths(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
+    """The names of the exceptions that the call raises for some other depths, its first argument."""
+    depths = (10, 2, -4)
+    return {"raised": [refuse(objects, (depth, *args[1:]), input_shape, salt)["raised"] for depth in depths]}
+
+
+@probe
+def swapped(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
+    """The exception that the call raises when its first two arguments are swapped, or else a pass after it."""
+    first, second, *others = args
+    raised = refuse(objects, (second, first, *others), input_shape, salt)["raised"]
+    if raised:
+        return {"raised": raised, "raised_by_forward": ""}
+    x = noise((input_shape[0], second, *input_shape[2:]), salt)
+    late = refuse((lambda: objects[0](second, first, *others)(x),), (), input_shape, salt)["raised"]
+    return {"raised": "", "raised_by_forward": late}
+
+
+@probe
 def shape(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
     """The output's shape in evaluation mode, and the parameters."""
     model = prepared(objects, args, input_shape, salt).eval()
@@ -165,6 +184,14 @@ def evaluation(objects: Objects, args: Args, input_shape: Shape, salt: int, peri
 
 
 @probe
+def magnified(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
+    """Output in evaluation mode for an input ten times as large, where what cuts large values off can be seen."""
+    model = prepared(objects, args, input_shape, salt).eval()
+    with torch.no_grad():
+        return {"output": output_of(model, 10 * noise(input_shape, salt))}
+
+
+@probe
 def one_colour(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
     """Output in evaluation mode for images of one colour each, where a max-pool hides nothing of what is before it."""
     model = prepared(objects, args, input_shape, salt).eval()
@@ -175,15 +202,14 @@ def one_colour(objects: Objects, args: Args, input_shape: Shape, salt: int) -> F
 
 @probe
 def running(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
-    """The running statistics' means after one pass in training mode, and how far they moved. Both sorted."""
+    """How far the running statistics move in one pass in training mode, sorted."""
     model = prepared(objects, args, input_shape, salt)
     statistics = [buffer for buffer in model.buffers() if buffer.is_floating_point()]
     before = [buffer.clone() for buffer in statistics]
     with torch.no_grad():
         output_of(model, noise(input_shape, salt))
-    means = [buffer.mean().item() for buffer in statistics]
     moves = [(a - b).abs().mean().item() for a, b in zip(before, statistics, strict=True)]
-    return {"means": sorted(means), "moves": sorted(moves)}
+    return {"moves": sorted(moves)}
 
 
 @probe

@@ -49,6 +49,17 @@ def test_a_wrong_class_is_false_and_is_told_what_why_and_how_to_go_on() -> None:
     assert 'hint("residual-block") shows hint 1 of 3.' in str(result)
 
 
+def test_the_first_failure_and_its_cause_come_first_and_other_failures_are_only_named() -> None:
+    headline, first, cause, others, *_ = str(check("residual-block", raising(RuntimeError("no luck")))).splitlines()
+    assert headline == "residual-block: 0 of 10 points"
+    assert first.split()[:3] == ["✗", "failed", "shape:"]
+    assert cause.split()[:2] == ["Look", "again"]
+    assert others.split()[:2] == ["✓", "passed"]
+    result = check("residual-block", NoShortcut)
+    also = [text for word, text in result.lines() if word == "✗ failed too"]
+    assert also == [", ".join(c.name for c in result.checks if c.status == "failed" and c is not result.first_failure)]
+
+
 def test_a_function_that_returns_a_module_is_as_good_as_a_class() -> None:
     assert check("residual-block", lambda *args: BasicBlock(*args))
 
@@ -123,7 +134,7 @@ def printing() -> type[nn.Module]:
         (raising(SystemExit(3)), "it raised SystemExit: 3"),
         (raising(KeyboardInterrupt()), "it raised KeyboardInterrupt"),
         (raising(MemoryError()), "it raised MemoryError"),
-        (raising(NotImplementedError()), "it is not written yet (NotImplementedError)"),
+        (raising(NotImplementedError()), "Block.forward is not written yet (NotImplementedError)"),
         (raising(Unprintable()), "(a message that can't be printed)"),
         (raising(RecursionError("x" * 100_000)), "it raised RecursionError: xxx"),
         (returning(None), "forward returned None where a tensor was expected"),
