@@ -203,7 +203,8 @@ class _Marking:
         for cell, exercises in pieces:
             if cell not in self.passed_over:
                 self.cell, self.at_fault = cell, exercises
-                child.ask({"do": "execute", "cell": cell})
+                if child.ask({"do": "execute", "cell": cell}).get("memory") is True:
+                    raise Gone("memory", "it used more memory than it may")
         self.cell = None
 
     def _examine(self, child: Child, exercise: Exercise) -> Mark:
@@ -228,6 +229,8 @@ class _Marking:
         )
         if mark.status == "error" and remote.refused:
             mark.message = f"It imports {remote.refused}, which holds the answer and is not available. {mark.message}"
+        if mark.status == "protocol":
+            mark.message = "it sent facts that no probe finds"
         if mark.status in ("protocol", "infra"):
             mark.score = 0
         return mark

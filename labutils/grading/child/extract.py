@@ -146,7 +146,8 @@ def _parsed(source: str) -> list[ast.stmt] | str:
     try:
         return ast.parse("\n".join(LINE_MAGIC.sub(r"\1pass", line) for line in source.split("\n"))).body
     except SyntaxError as error:
-        return f"{type(error).__name__}: {error.msg} (in line {error.lineno} of the cell)"
+        where = f" (in line {error.lineno} of the cell)" if error.lineno else ""
+        return f"{type(error).__name__}: {error.msg}{where}"
     except (ValueError, RecursionError, MemoryError) as error:
         return f"it can't be parsed ({type(error).__name__})"
 

@@ -85,7 +85,7 @@ class Server:
             else:
                 found = {"facts": self.observe(request)}
         except self.transport.Failure as failure:
-            out_of_memory = failure.kind == "MemoryError" or any(word in failure.raised for word in MEMORY_WORDS)
+            out_of_memory = self._is_memory(failure.kind, failure.raised)
             found = {"kind": failure.kind, "message": str(failure), "raised": failure.raised, "memory": out_of_memory}
         try:
             return self.wire.encode({"number": number, "refused": self.gate.refused, **found})
@@ -94,6 +94,10 @@ class Server:
             return self.wire.encode(
                 {"number": number, "refused": "", "kind": "Unusable", "message": message, "raised": "", "memory": False}
             )
+
+    @staticmethod
+    def _is_memory(kind: str, raised: str) -> bool:
+        return kind == "MemoryError" or any(words in raised for words in MEMORY_WORDS)
 
     def execute(self, piece: extract.Piece) -> dict[str, Any]:
         """Run a piece, statement by statement. A statement that fails is passed over, and what it raised is kept."""
@@ -107,7 +111,7 @@ class Server:
                     exec(compile(ast.Module([statement], []), name, "exec"), self.namespace)
                 except BaseException as error:
                     failures.append(self.transport.describe(error))
-                    out_of_memory |= isinstance(error, MemoryError)
+                    out_of_memory |= self._is_memory(type(error).__name__, self.transport.text_of(error))
         for exercise in piece.exercises:
             if failures:
                 self.problems.setdefault(exercise, failures[0])

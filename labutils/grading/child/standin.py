@@ -6,7 +6,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-WITHHELD = ("labutils", "torchvision.models", "torchvision.prototype", "timm", "transformers", "pytorchcv")
+WITHHELD = ("labutils", "torchvision", "timm", "transformers", "pytorchcv")
 
 
 class Withheld(ImportError):
