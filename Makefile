@@ -20,7 +20,7 @@ test: lint book  ## everything: lint, types, unit tests, the built book
 	$(BIN)/pytest
 
 quick: lint  ## what needs no build, in under three minutes
-	$(BIN)/pytest -m "not book and not builds and not salts and not grading"
+	$(BIN)/pytest -m "not book and not builds and not slow"
 
 serve: book  ## show the built book at http://localhost:8000
 	$(BIN)/python -m http.server --bind localhost --directory _build/html 8000

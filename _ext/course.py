@@ -23,7 +23,13 @@ from sphinx.util.fileutil import copy_asset
 import notebooks
 
 HERE = Path(__file__).parent
-READ_BY_PAGES = ("labutils/**/*.py", "experiments/runs/*.json", "requirements.txt", "_ext/kernel/*")
+READ_BY_PAGES = (
+    "labutils/**/*.py",
+    "experiments/runs/*.json",
+    "reference/*.json",
+    "requirements.txt",
+    "_ext/kernel/*",
+)
 NOT_READ_BY_PAGES = ("labutils/checks/", "labutils/grading/")
 
 

@@ -1,11 +1,14 @@
-"""Speed, side by side in one run: our networks against torchvision's, and ``fit`` against a plain training loop.
+"""Speed, side by side in one run: our networks against torchvision's, ``fit`` against a plain training loop, imports.
 
     python experiments/bench.py
 
-Each figure is the median (and the quartiles) of at least 15 pairs, the two sides taking turns within a pair.
+Each ratio is the median (and the quartiles) of at least 15 pairs, the two sides taking turns within a pair. The time
+of each exercise's checks on one core is printed as it is.
 """
 
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -16,6 +19,9 @@ from torch.utils.data import DataLoader, TensorDataset
 from tqdm import tqdm
 
 from labutils import data, models
+from labutils.checks import engine, exercises
+from labutils.checks.transport import Local, guarded
+from labutils.measure import median_seconds
 from labutils.training import fit
 from labutils.vision import load_torchvision
 
@@ -78,6 +84,25 @@ def plain_epoch(images: data.ImageData) -> None:
             (model(batch).argmax(1) == labels).sum().item()
 
 
+def importing(modules: str) -> Callable[[], object]:
+    """A new Python that imports the modules."""
+    return lambda: subprocess.run([sys.executable, "-c", f"import {modules}"], check=True)
+
+
+def check_times() -> dict[str, float]:
+    """Median seconds of each exercise's whole battery on one core, for a right answer."""
+    times = {}
+    for name in tqdm(exercises.IDS, desc="checks"):
+        exercise = exercises.load(name)
+
+        def battery(exercise: engine.Exercise = exercise) -> None:
+            with guarded():
+                engine.examine(engine.Exam(exercise, Local(exercise.reference())))
+
+        times[name] = median_seconds(battery)
+    return times
+
+
 def main() -> None:
     """Print all comparisons."""
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {PAIRS} pairs each")
@@ -93,6 +118,12 @@ def main() -> None:
     times = compare("ResNet-20 epoch on digits, fit against a plain loop", fit_epoch, lambda: plain_epoch(digits))
     speeds = [len(digits.train_images) / taken for taken in times]
     print(f"fit: {summary(speeds, '.0f')} images a second")
+    compare("import of torch alone against torch and labutils", importing("torch, labutils"), importing("torch"))
+    checks = check_times()
+    slowest = max(checks, key=lambda name: checks[name])
+    print(
+        f"checks of one exercise: {statistics.median(checks.values()):.2f} s, slowest {slowest} {checks[slowest]:.2f} s"
+    )
 
 
 if __name__ == "__main__":

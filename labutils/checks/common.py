@@ -1,5 +1,7 @@
 """Checks that fit any module: blocks and whole networks. Each function makes one check for an exercise's list."""
 
+from collections import Counter
+
 import torch
 from torch import Tensor
 
@@ -208,6 +210,45 @@ def extent(points: int, cause: str, cases: tuple[Case, ...] | None = None, expla
         return "" if seen == expected else f"expected an output pixel to see {expected} pixels of the input, got {seen}"
 
     return Check("receptive field", points, judge, cause, ("shape",), cases, explanatory)
+
+
+def map_sizes(points: int, cause: str, cases: tuple[Case, ...] | None = None) -> Check:
+    """Every convolution makes a map of the specified size. It only explains an output that is wrong."""
+
+    def judge(exam: Exam, case: Case) -> str:
+        if not same_parts(exam, case):
+            return UNDECIDED
+        if not difference(exam.seen("evaluation", case)["output"], exam.expected("evaluation", case)["output"]):
+            return ""
+        seen, expected = (Counter(map(tuple, observe("maps", case)["maps"])) for observe in (exam.seen, exam.expected))
+        missing = min(expected - seen, default=None)
+        if missing is None:
+            return ""
+        channels, kernel, height, width = missing
+        found = [other for other in seen - expected if other[:2] == missing[:2]]
+        got = f"one of {found[0][2]}x{found[0][3]}" if found else "none"
+        convolution = f"a {kernel}x{kernel} convolution to {channels} channels"
+        return f"expected {convolution} to make a map of {height}x{width}, got {got}"
+
+    return Check("map sizes", points, judge, cause, ("shape", "parameter count"), cases, explanatory=True)
+
+
+def shortcuts(
+    name: str, points: int, cause: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False
+) -> Check:
+    """With one weight at zero, the input reaches the output where a shortcut goes around it, and only there."""
+
+    def judge(exam: Exam, case: Case) -> str:
+        if not same_parts(exam, case):
+            return UNDECIDED
+        seen, expected = exam.seen("cuts", case), exam.expected("cuts", case)
+        for weight in Counter(seen["needed"]) - Counter(expected["needed"]):
+            return f"with a weight of shape {weight} at zero, the input should still reach the output, but does not"
+        for weight in Counter(seen["avoided"]) - Counter(expected["avoided"]):
+            return f"with a weight of shape {weight} at zero, the input should not reach the output, but still does"
+        return ""
+
+    return Check(name, points, judge, cause, ("shape", "parameter count"), cases, explanatory)
 
 
 def same_parts(exam: Exam, case: Case) -> bool:

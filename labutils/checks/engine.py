@@ -7,7 +7,7 @@ that behaviour is compared, not names.
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -138,7 +138,11 @@ def judge(exam: Exam, check: Check, case: Case) -> str:
 
 def examine(exam: Exam) -> Result:
     """Make all checks in order, each up to the first case that fails. What needs a failed check is blocked."""
-    results: list[CheckResult] = []
+    return _result(exam, tuple(check_results(exam)))
+
+
+def check_results(exam: Exam) -> Iterator[CheckResult]:
+    """The checks' results one by one."""
     held: dict[str, bool] = {}
     stopped = ""
     for check in exam.exercise.checks:
@@ -157,8 +161,7 @@ def examine(exam: Exam) -> Result:
                 status = "error"
                 message = f"not your fault: {type(error).__name__}: {error}. Please report it."
         held[check.name] = status in ("passed", "undecided")
-        results.append(CheckResult(check.name, status, message, check.points if held[check.name] else 0))
-    return _result(exam, tuple(results))
+        yield CheckResult(check.name, status, message, check.points if held[check.name] else 0)
 
 
 def _verdict(exam: Exam, check: Check) -> tuple[Status, str]:
@@ -183,7 +186,7 @@ def _result(exam: Exam, results: tuple[CheckResult, ...]) -> Result:
         return result
     cause = next(check.cause for check in exercise.checks if check.name == failure.name)
     unfinished = "NotImplementedError" in failure.message
-    return Result(exercise.id, results, score, exercise.max_score, cause="" if unfinished else cause)
+    return result if unfinished else replace(result, cause=cause)
 
 
 Fingerprint = list[str | float]

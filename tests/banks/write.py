@@ -76,8 +76,12 @@ def kills_of(exercise: Exercise) -> dict[str, Any]:
             exam = Exam(exercise, Local(program.objects()))
             table = {check.name: rejects(exam, check) for check in exercise.checks}
         kills[program.name] = {name: cases for name, cases in table.items() if cases}
-    says = {program.name: program.says for program in wrong_programs(exercise)}
-    return {"says": says, "kills": kills}
+    return {
+        "checks": {check.name: {"points": check.points, "explanatory": check.explanatory} for check in exercise.checks},
+        "right": len(programs(exercise.id)) - len(kills),
+        "says": {program.name: program.says for program in wrong_programs(exercise)},
+        "kills": kills,
+    }
 
 
 def written(exercise_id: str) -> tuple[dict[str, Any], dict[str, Any]]:

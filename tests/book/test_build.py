@@ -86,6 +86,7 @@ def test_a_chapter_that_fails_after_a_changed_helper_still_fails_the_next_time(t
         "labutils/deep/er.py",
         "experiments/runs/a.json",
         "requirements.txt",
+        "reference/kill-table.json",
         "_ext/kernel/matplotlibrc",
     ],
 )

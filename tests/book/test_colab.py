@@ -1,6 +1,7 @@
 """A rehearsal of Colab: every notebook runs where only Colab's packages are, and installs what is missing."""
 
 import os
+import re
 import shutil
 import subprocess
 import sysconfig
@@ -90,6 +91,7 @@ def run_in_colab(tmp_path_factory: pytest.TempPathFactory) -> Run:
     clone = clone_of_working_tree(home / "clone")
     environment = os.environ | {
         "JUPYTER_PATH": str(home),
+        "XDG_DATA_HOME": str(home / "data"),
         "PIP_NO_INDEX": "1",
         "PIP_NO_BUILD_ISOLATION": "0",
         "TQDM_DISABLE": "1",
@@ -123,6 +125,18 @@ def counts(notebook: NotebookNode) -> list[int | None]:
     return [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
 
 
+def points(notebook: NotebookNode) -> list[str]:
+    """What the checks gave, in order."""
+    shown = [
+        output.data["text/plain"]
+        for cell in notebook.cells
+        if cell.source.startswith("check(")
+        for output in cell.outputs
+        if output.output_type == "execute_result"
+    ]
+    return [found[1] for text in shown if (found := re.search(r"(\d+ of \d+) points", text))]
+
+
 @pytest.mark.parametrize("page", [page for page in notebooks.pages() if page.startswith("chapters/")])
 def test_a_chapters_notebook_runs_as_it_is(page: str, run_in_colab: Run) -> None:
     done = run_in_colab(nbformat.read(ROOT / "notebooks" / f"{page}.ipynb", as_version=4))
@@ -130,13 +144,16 @@ def test_a_chapters_notebook_runs_as_it_is(page: str, run_in_colab: Run) -> None
 
 
 @pytest.mark.parametrize("page", [page for page in notebooks.pages() if page.startswith("exercises/")])
-def test_a_solved_sheet_runs_and_an_untouched_one_says_what_is_missing(page: str, run_in_colab: Run) -> None:
-    done = run_in_colab(notebooks.notebook(page, solved=True))
+def test_a_solved_sheet_gets_all_points_and_an_untouched_one_none(page: str, run_in_colab: Run) -> None:
+    solved = notebooks.notebook(page, solved=True)
+    exercises = len([cell for cell in solved.cells if cell.source.startswith("check(")])
+    done = run_in_colab(solved)
     assert counts(done) == list(range(1, len(counts(done)) + 1))
+    assert points(done) == ["10 of 10"] * exercises
     starter = nbformat.read(ROOT / "notebooks" / f"{page}.ipynb", as_version=4)
     for cell in starter.cells:
         cell.metadata["tags"] = ["raises-exception"]
-    errors = [
-        o.ename for cell in run_in_colab(starter).cells for o in cell.get("outputs", []) if o.output_type == "error"
-    ]
+    untouched = run_in_colab(starter)
+    assert points(untouched) == ["0 of 10"] * exercises
+    errors = [o.ename for cell in untouched.cells for o in cell.get("outputs", []) if o.output_type == "error"]
     assert set(errors) == {"NotImplementedError"}

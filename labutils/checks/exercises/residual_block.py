@@ -29,7 +29,7 @@ EXERCISE = Exercise(
         common.shape(1, SHAPES, explanatory=True),
         common.count(1, COUNT),
         common.input_kept(1, explanatory=True),
-        common.own_weights(1, explanatory=True),
+        common.own_weights(0, explanatory=True),
         common.silenced(
             2, "relu(x)", "The shortcut is missing, or something stands on it.", (IDENTITY,), explanatory=True
         ),

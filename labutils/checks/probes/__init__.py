@@ -5,19 +5,7 @@ dictionary of plain values and tensors. Probes judge nothing and know no expecte
 ``labutils`` but each other.
 """
 
-from collections.abc import Callable
-from typing import Any
-
-from . import functions, modules
-from .modules import Unusable
-
-Facts = dict[str, Any]
-
-PROBES: dict[str, Callable[..., Facts]] = {
-    probe.__name__: probe
-    for module in (modules, functions)
-    for probe in vars(module).values()
-    if callable(probe) and getattr(probe, "is_probe", False)
-}
+from . import functions as functions  # adds its probes to PROBES
+from .modules import PROBES, Facts, Unusable
 
 __all__ = ["PROBES", "Facts", "Unusable"]

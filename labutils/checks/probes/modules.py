@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
+from torch.overrides import TorchFunctionMode
 
 from .fill import essential, fill, noise
 from .given import resolve
@@ -21,9 +22,12 @@ class Unusable(Exception):
     """What the learner's code gave back can't be used. The message says so to the learner."""
 
 
+PROBES: dict[str, Callable[..., Facts]] = {}
+
+
 def probe(function: Callable[..., Facts]) -> Callable[..., Facts]:
-    """Mark a function as a probe."""
-    function.is_probe = True  # pyright: ignore[reportFunctionMemberAccess]
+    """Make a function known as a probe, under its name."""
+    PROBES[function.__name__] = function
     return function
 
 
@@ -48,12 +52,18 @@ def output_of(model: nn.Module, x: Tensor) -> Tensor:
     return y
 
 
-def prepared(objects: Objects, args: Args, input_shape: Shape, salt: int, periodic: bool = False) -> nn.Module:
-    """A fresh module whose parameters and statistics have the values of :func:`fill`."""
+def complete(objects: Objects, args: Args, input_shape: Shape, salt: int) -> nn.Module:
+    """A fresh module, after a forward pass where layers wait for one to get their parameters."""
     model = made(objects, args)
     if any(isinstance(parameter, UninitializedParameter) for parameter in model.parameters()):
         with torch.no_grad():
             output_of(model.eval(), noise(input_shape, salt))
+    return model.train()
+
+
+def prepared(objects: Objects, args: Args, input_shape: Shape, salt: int, periodic: bool = False) -> nn.Module:
+    """A fresh module whose parameters and statistics have the values of :func:`fill`."""
+    model = complete(objects, args, input_shape, salt)
     fill(model, salt, periodic)
     return model.train()
 
@@ -95,6 +105,13 @@ def shape(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
 
 
 @probe
+def size(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
+    """The number of parameters alone, so that a large network costs little."""
+    model = complete(objects, args, input_shape, salt)
+    return {"parameters": sum(p.numel() for p in model.parameters())}
+
+
+@probe
 def train(objects: Objects, args: Args, input_shape: Shape, salt: int, periodic: bool = False) -> Facts:
     """Output and gradients in training mode. The loss is a sum of the outputs with fixed weights."""
     model = prepared(objects, args, input_shape, salt, periodic)
@@ -133,6 +150,7 @@ def evaluation(objects: Objects, args: Args, input_shape: Shape, salt: int, peri
     moved = any(not torch.equal(a, b) for a, b in zip(statistics, model.buffers(), strict=True))
     return {
         "output": y,
+        "input": given,
         "input_changed": not torch.equal(given, x),
         "repeats": torch.equal(y, again),
         "alone": math.inf if first.shape != y[:1].shape else (first - y[:1]).abs().max().item(),
@@ -141,13 +159,25 @@ def evaluation(objects: Objects, args: Args, input_shape: Shape, salt: int, peri
 
 
 @probe
+def one_colour(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
+    """Output in evaluation mode for images of one colour each, where a max-pool hides nothing of what is before it."""
+    model = prepared(objects, args, input_shape, salt).eval()
+    x = noise((*input_shape[:2], 1, 1), salt).expand(input_shape).clone()
+    with torch.no_grad():
+        return {"output": output_of(model, x)}
+
+
+@probe
 def running(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
-    """The running statistics' means after one pass in training mode, sorted, and whether the fill had reached them."""
+    """The running statistics' means after one pass in training mode, and how far they moved. Both sorted."""
     model = prepared(objects, args, input_shape, salt)
+    statistics = [buffer for buffer in model.buffers() if buffer.is_floating_point()]
+    before = [buffer.clone() for buffer in statistics]
     with torch.no_grad():
         output_of(model, noise(input_shape, salt))
-    means = [buffer.mean().item() for buffer in model.buffers() if buffer.is_floating_point()]
-    return {"means": sorted(means)}
+    means = [buffer.mean().item() for buffer in statistics]
+    moves = [(a - b).abs().mean().item() for a, b in zip(before, statistics, strict=True)]
+    return {"means": sorted(means), "moves": sorted(moves)}
 
 
 @probe
@@ -208,3 +238,64 @@ def extent(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts
         places = reached.abs().amax(others).nonzero()
         sides.append(int(places.max() - places.min()) + 1 if len(places) else 0)
     return {"extent": tuple(sides)}
+
+
+@probe
+def as_made(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
+    """Output and input gradient of a module whose parameters and buffers are as they were made."""
+    model = made(objects, args)
+    x = noise(input_shape, salt).requires_grad_()
+    y = output_of(model, x * 1)
+    if y.requires_grad:
+        (y * noise(tuple(y.shape), salt + 1)).sum().backward()
+    return {"output": y.detach(), "input_gradient": torch.zeros_like(x) if x.grad is None else x.grad}
+
+
+class Maps(TorchFunctionMode):
+    """Notes output channels, kernel, height and width of every 2-D convolution that is called inside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[int, ...]] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Args = (), kwargs: dict[str, Any] | None = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if func is torch.conv2d:
+            weight = args[1] if len(args) > 1 else (kwargs or {})["weight"]
+            self.seen.append((weight.shape[0], weight.shape[-1], *result.shape[-2:]))
+        return result
+
+
+@probe
+def maps(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
+    """What every convolution makes in one pass: output channels, kernel, height and width, sorted."""
+    model = prepared(objects, args, input_shape, salt).eval()
+    with torch.no_grad(), Maps() as maps:
+        output_of(model, noise(input_shape, salt))
+    return {"maps": sorted(maps.seen)}
+
+
+@probe
+def cuts(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
+    """The weights at whose zero the input no longer reaches the output, and those that it gets around.
+
+    Given as their shapes without ones, sorted. A weight that changes no output is in neither list.
+    """
+    model = prepared(objects, args, input_shape, salt).eval()
+    x = noise((2, *input_shape[1:]), salt)
+    needed, avoided = [], []
+    with torch.no_grad():
+        whole = output_of(model, x.clone()).clone()
+        for weight in model.parameters():
+            size = essential(tuple(weight.shape))
+            if len(size) < 2:
+                continue
+            kept = weight.clone()
+            weight.zero_()
+            y = output_of(model, x.clone())
+            weight.copy_(kept)
+            if torch.equal(y, whole):
+                continue
+            reaches = (y[0] - y[1]).abs().max() > 1e-5 * y.abs().max()
+            (avoided if reaches else needed).append("x".join(map(str, size)))
+    return {"needed": sorted(needed), "avoided": sorted(avoided)}

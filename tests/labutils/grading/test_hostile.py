@@ -15,7 +15,7 @@ from labutils.grading.remote import Limits
 from tests.hostile import ATTACKS, RIGHT, Outcome
 from tests.hostile.harness import LITTER, content, folder_of_a_batch, sleepers, unprotected
 
-pytestmark = pytest.mark.grading
+pytestmark = pytest.mark.slow
 SHEET = "01-residual-block"
 NAMES = list(ATTACKS)
 AT_A_TIME = 2

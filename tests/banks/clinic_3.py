@@ -1,0 +1,339 @@
+"""Programs for ``clinic-3``."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tests.banks import right, wrong
+
+
+class Base(nn.Module):
+    """The right block. The wrong ones change one thing."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+
+    def branch(self, x: Tensor) -> Tensor:
+        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.branch(x) + x)
+
+
+@wrong("builds", "The class is not written yet.")
+def unwritten() -> type[nn.Module]:
+    class Block(nn.Module):
+        def __init__(self, channels: int) -> None:
+            super().__init__()
+            raise NotImplementedError
+
+    return Block
+
+
+@wrong("shape", "The 3x3 convolutions have no padding, so the map shrinks and the sum fails.")
+def no_padding() -> type[nn.Module]:
+    class Block(Base):
+        def __init__(self, channels: int) -> None:
+            super().__init__(channels)
+            self.conv1 = nn.Conv2d(channels, channels, 3, bias=False)
+            self.conv2 = nn.Conv2d(channels, channels, 3, bias=False)
+
+    return Block
+
+
+@wrong("shape", "The block always has 16 channels, as in the cell above; they are an argument.")
+def always_16_channels() -> type[nn.Module]:
+    class Block(Base):
+        def __init__(self, channels: int) -> None:
+            super().__init__(16)
+
+    return Block
+
+
+@wrong("parameter count", "The convolutions have a bias: bias=False is missing.")
+def with_bias() -> type[nn.Module]:
+    class Block(Base):
+        def __init__(self, channels: int) -> None:
+            super().__init__(channels)
+            self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+            self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+
+    return Block
+
+
+@wrong(
+    "parameter count", "The second BN is gone, so that the branch ends with a convolution; it should end with the BN."
+)
+def no_last_bn() -> type[nn.Module]:
+    class Block(Base):
+        def __init__(self, channels: int) -> None:
+            super().__init__(channels)
+            self.bn2 = nn.Identity()
+
+    return Block
+
+
+@wrong("input kept", "The input itself is overwritten: `x += …` changes the caller's tensor.")
+def input_overwritten() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            x += self.branch(x)
+            return F.relu(x)
+
+    return Block
+
+
+@wrong("silenced branch", "The ReLU stands before the addition: the branch can add, but never subtract.")
+def broken_block() -> type[nn.Module]:
+    class BrokenPairBlock(nn.Module):
+        def __init__(self, channels: int) -> None:
+            super().__init__()
+            self.conv1 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+            self.bn1 = nn.BatchNorm2d(channels)
+            self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+            self.bn2 = nn.BatchNorm2d(channels)
+
+        def forward(self, x: Tensor) -> Tensor:
+            out = F.relu(self.bn1(self.conv1(x)))
+            out = F.relu(self.bn2(self.conv2(out)))
+            return out + x
+
+    return BrokenPairBlock
+
+
+@wrong("silenced branch", "The ReLU before the addition is gone, but none follows it.")
+def relu_removed() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return self.branch(x) + x
+
+    return Block
+
+
+@wrong("silenced branch", "A BN stands behind the addition, on the shortcut's way, too.")
+def bn_after_addition() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            out = self.conv2(F.relu(self.bn1(self.conv1(x))))
+            return F.relu(self.bn2(out + x))
+
+    return Block
+
+
+@wrong("silenced branch", "The shortcut is missing: the input is never added.")
+def no_shortcut() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(self.branch(x))
+
+    return Block
+
+
+@wrong("silenced branch", "The branch's output is added to itself: `out += out` instead of `out += x`.")
+def added_to_itself() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            out = self.branch(x)
+            out = out + out
+            return F.relu(out)
+
+    return Block
+
+
+@wrong("silenced branch", "The shortcut is detached, so no gradient goes through it.")
+def detached_shortcut() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(self.branch(x) + x.detach())
+
+    return Block
+
+
+@wrong("output in training", "A ReLU follows the addition now, but the one before it is still there.")
+def relu_before_and_after() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(F.relu(self.branch(x)) + x)
+
+    return Block
+
+
+@wrong("output in training", "The ReLU between the two convolutions is gone; it should stay.")
+def inner_relu_removed() -> type[nn.Module]:
+    class Block(Base):
+        def branch(self, x: Tensor) -> Tensor:
+            return self.bn2(self.conv2(self.bn1(self.conv1(x))))
+
+    return Block
+
+
+@wrong("output in training", "The ReLU moved in front of the second BN instead of behind the addition.")
+def relu_before_bn() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            out = F.relu(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+            return F.relu(self.bn2(out) + x)
+
+    return Block
+
+
+@wrong("output in training", "The branch is subtracted from the input; it should be added, and may be negative itself.")
+def subtracted() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(x - self.branch(x))
+
+    return Block
+
+
+@wrong("output in training", "The input goes through a ReLU before it is added.")
+def relu_on_shortcut() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(self.branch(x) + F.relu(x))
+
+    return Block
+
+
+@wrong("output in evaluation", "The second BN uses the batch's statistics in evaluation mode, too.")
+def bn_always_training() -> type[nn.Module]:
+    class Block(Base):
+        def branch(self, x: Tensor) -> Tensor:
+            out, bn = self.conv2(F.relu(self.bn1(self.conv1(x)))), self.bn2
+            return F.batch_norm(out, bn.running_mean, bn.running_var, bn.weight, bn.bias, training=True)
+
+    return Block
+
+
+@wrong("weight gradients", "The first convolution is called twice, and the second one never.")
+def first_convolution_twice() -> type[nn.Module]:
+    class Block(Base):
+        def branch(self, x: Tensor) -> Tensor:
+            return self.bn2(self.conv1(F.relu(self.bn1(self.conv1(x)))))
+
+    return Block
+
+
+@wrong("weight gradients", "The first BN is called twice, and the second one never.")
+def first_bn_twice() -> type[nn.Module]:
+    class Block(Base):
+        def branch(self, x: Tensor) -> Tensor:
+            return self.bn1(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+
+    return Block
+
+
+@right
+def torchvision_style() -> type[nn.Module]:
+    class Block(Base):
+        def __init__(self, channels: int) -> None:
+            super().__init__(channels)
+            self.relu = nn.ReLU(inplace=True)
+
+        def forward(self, x: Tensor) -> Tensor:
+            identity = x
+            out = self.relu(self.bn1(self.conv1(x)))
+            out = self.bn2(self.conv2(out))
+            out += identity
+            return self.relu(out)
+
+    return Block
+
+
+@right
+def sequential_and_maximum() -> type[nn.Module]:
+    class Block(nn.Module):
+        def __init__(self, c: int) -> None:
+            super().__init__()
+            half = [nn.Sequential(nn.Conv2d(c, c, 3, 1, 1, bias=False), nn.BatchNorm2d(c)) for _ in range(2)]
+            self.residual = nn.Sequential(half[0], nn.ReLU(), half[1])
+
+        def forward(self, x: Tensor) -> Tensor:
+            total = torch.add(x, self.residual(x))
+            return torch.where(total > 0, total, torch.zeros_like(total))
+
+    return Block
+
+
+@right
+def loop_over_lazy_pairs() -> type[nn.Module]:
+    class Halves(nn.Module):
+        def __init__(self, channels: int) -> None:
+            super().__init__()
+            self.convs = nn.ModuleList(nn.LazyConv2d(channels, 3, 1, 1, bias=False) for _ in range(2))
+            self.norms = nn.ModuleList(nn.LazyBatchNorm2d() for _ in range(2))
+
+        def forward(self, x: Tensor) -> Tensor:
+            out = x
+            for number, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
+                out = norm(conv(out))
+                out = (out + x if number else out).relu()
+            return out
+
+    return Halves
+
+
+@right
+def parameters_and_functions() -> type[nn.Module]:
+    class Norm(nn.Module):
+        def __init__(self, channels: int) -> None:
+            super().__init__()
+            self.gamma = nn.Parameter(torch.ones(1, channels, 1, 1))
+            self.beta = nn.Parameter(torch.zeros(1, channels, 1, 1))
+            self.register_buffer("mu", torch.zeros(1, channels, 1, 1))
+            self.register_buffer("sigma2", torch.ones(1, channels, 1, 1))
+            self.mu: Tensor
+            self.sigma2: Tensor
+
+        def forward(self, x: Tensor) -> Tensor:
+            mean, variance = self.mu, self.sigma2
+            if self.training:
+                mean = x.mean((0, 2, 3), keepdim=True)
+                variance = x.var((0, 2, 3), keepdim=True, unbiased=False)
+                with torch.no_grad():
+                    self.mu.lerp_(mean, 0.1)
+                    self.sigma2.lerp_(x.var((0, 2, 3), keepdim=True), 0.1)
+            return self.gamma * (x - mean) * torch.rsqrt(variance + 1e-5) + self.beta
+
+    class Block(nn.Module):
+        def __init__(self, channels: int) -> None:
+            super().__init__()
+            self.weights = nn.ParameterList(torch.randn(channels, channels, 3, 3) for _ in range(2))
+            self.n1, self.n2 = Norm(channels), Norm(channels)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = x.contiguous(memory_format=torch.channels_last)
+            y = self.n1(F.conv2d(x, self.weights[0], padding=1)).relu_()
+            return F.relu(self.n2(F.conv2d(y, self.weights[1], padding=1)).add_(x))
+
+    return Block
+
+
+@right
+def factory_function():  # noqa: ANN201
+    class Sum(nn.Module):
+        def __init__(self, body: nn.Module) -> None:
+            super().__init__()
+            self.body = body
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.body(x) + x
+
+    class Unfolded(nn.Module):
+        def __init__(self, channels: int) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(channels, channels, 3, 3))
+
+        def forward(self, x: Tensor) -> Tensor:
+            windows = F.unfold(x, 3, padding=1)
+            return (self.weight.flatten(1) @ windows).unflatten(2, x.shape[2:])
+
+    def make(width: int) -> nn.Module:
+        body = [Unfolded(width), nn.BatchNorm2d(width), nn.ReLU(), Unfolded(width), nn.BatchNorm2d(width)]
+        return nn.Sequential(Sum(nn.Sequential(*body)), nn.ReLU(inplace=True))
+
+    return make

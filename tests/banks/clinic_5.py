@@ -1,0 +1,431 @@
+"""Programs for ``clinic-5``."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tests.banks import right, wrong
+
+Block = Any
+Net = Callable[..., nn.Module]
+
+
+class PlainBlock(nn.Module):
+    """The sheet's: two 3x3 convolutions without a shortcut."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(out_channels)
+
+    def branch(self, x: Tensor) -> Tensor:
+        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.branch(x))
+
+
+class ResidualBlock(PlainBlock):
+    """The sheet's: the same with a shortcut."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+        super().__init__(in_channels, out_channels, stride)
+        self.shortcut = nn.Identity()
+        if stride != 1 or in_channels != out_channels:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.branch(x) + self.shortcut(x))
+
+
+class Base(nn.Module):
+    """The right net. The wrong ones change one thing."""
+
+    strides = (1, 2, 2)
+
+    def __init__(self, block: Block, blocks: int, num_classes: int = 10) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU())
+        stages, inputs = [], 16
+        for channels, stride in zip((16, 32, 64), self.strides, strict=True):
+            stages.append(self.stage(block, inputs, channels, blocks, stride))
+            inputs = channels
+        self.stages = nn.Sequential(*stages)
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, num_classes))
+
+    def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
+        return nn.Sequential(block(inputs, channels, stride), *(block(channels, channels) for _ in range(blocks - 1)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.stages(self.stem(x)))
+
+
+def stage_of(inputs: int, channels: int, blocks: int, stride: int, block: Block = ResidualBlock) -> nn.Module:
+    """The sheet's stage with its default."""
+    return nn.Sequential(block(inputs, channels, stride), *(block(channels, channels) for _ in range(blocks - 1)))
+
+
+def net_of(*stages: nn.Module, num_classes: int) -> nn.Module:
+    """The sheet's net around its stages."""
+    stem = nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()
+    return nn.Sequential(*stem, *stages, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, num_classes))
+
+
+@wrong("parameter count", "The block is never passed on, so each stage falls back on its default, the residual block.")
+def as_found() -> Net:
+    def build_net(block: Block, blocks: int, num_classes: int = 10) -> nn.Module:
+        stages = stage_of(16, 16, blocks, 1), stage_of(16, 32, blocks, 2), stage_of(32, 64, blocks, 2)
+        return net_of(*stages, num_classes=num_classes)
+
+    return build_net
+
+
+@wrong("parameter count", "The stages' default is the plain block now, but the block is still not passed on.")
+def other_default() -> Net:
+    def build_net(block: Block, blocks: int, num_classes: int = 10) -> nn.Module:
+        plain = PlainBlock
+        stages = (
+            stage_of(16, 16, blocks, 1, plain),
+            stage_of(16, 32, blocks, 2, plain),
+            stage_of(32, 64, blocks, 2, plain),
+        )
+        return net_of(*stages, num_classes=num_classes)
+
+    return build_net
+
+
+@wrong("parameter count", "The block is passed to the first stage alone; the other two still use their default.")
+def passed_to_one_stage() -> Net:
+    def build_net(block: Block, blocks: int, num_classes: int = 10) -> nn.Module:
+        stages = stage_of(16, 16, blocks, 1, block), stage_of(16, 32, blocks, 2), stage_of(32, 64, blocks, 2)
+        return net_of(*stages, num_classes=num_classes)
+
+    return build_net
+
+
+@wrong(
+    "parameter count", "Only a stage's first block is made by the given one; the rest are residual blocks as before."
+)
+def first_block_alone() -> type[nn.Module]:
+    class Net(Base):
+        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            rest = [ResidualBlock(channels, channels) for _ in range(blocks - 1)]
+            return nn.Sequential(block(inputs, channels, stride), *rest)
+
+    return Net
+
+
+@wrong("parameter count", "The given block makes the later blocks of a stage, but the first one is still residual.")
+def all_but_the_first_block() -> type[nn.Module]:
+    class Net(Base):
+        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            rest = [block(channels, channels) for _ in range(blocks - 1)]
+            return nn.Sequential(ResidualBlock(inputs, channels, stride), *rest)
+
+    return Net
+
+
+@wrong(
+    "parameter count", "A projection is put beside the blocks that change the shape; a shortcut is the block's affair."
+)
+def projection_in_the_net() -> type[nn.Module]:
+    class Projected(nn.Module):
+        def __init__(self, block: Block, inputs: int, channels: int, stride: int) -> None:
+            super().__init__()
+            self.block = block(inputs, channels, stride)
+            self.project = nn.Conv2d(inputs, channels, 1, stride, bias=False)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.block(x) + self.project(x)
+
+    class Net(Base):
+        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            rest = [block(channels, channels) for _ in range(blocks - 1)]
+            return nn.Sequential(Projected(block, inputs, channels, stride), *rest)
+
+    return Net
+
+
+@wrong("output in training", "The net itself adds each block's input to its output, so every block becomes residual.")
+def net_adds_shortcuts() -> type[nn.Module]:
+    class Added(nn.Module):
+        def __init__(self, block: nn.Module) -> None:
+            super().__init__()
+            self.block = block
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x + self.block(x)
+
+    class Net(Base):
+        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            rest = [Added(block(channels, channels)) for _ in range(blocks - 1)]
+            return nn.Sequential(block(inputs, channels, stride), *rest)
+
+    return Net
+
+
+@wrong("builds", "block.expansion is asked for, but a block need have no such attribute.")
+def asks_for_expansion() -> type[nn.Module]:
+    class Net(Base):
+        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            return super().stage(block, inputs, channels * block.expansion, blocks, stride)
+
+    return Net
+
+
+@wrong("builds", "The block is put into the stage without being called: it makes a layer only when it is called.")
+def block_not_called() -> type[nn.Module]:
+    class Net(Base):
+        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            return nn.Sequential(*[block] * blocks)
+
+    return Net
+
+
+@wrong("builds", "build_net is called with the block first and then the number of blocks, not the other way round.")
+def arguments_swapped() -> Net:
+    return lambda blocks, block, num_classes=10: Base(block, blocks, num_classes)
+
+
+@wrong("output in training", "The stride is not passed to the block, so no map is halved.")
+def stride_not_passed() -> type[nn.Module]:
+    class Net(Base):
+        strides = (1, 1, 1)
+
+    return Net
+
+
+@wrong("output in training", "The stride goes to every block of a stage; only the first one halves the map.")
+def stride_in_every_block() -> type[nn.Module]:
+    class Net(Base):
+        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            rest = [block(channels, channels, stride) for _ in range(blocks - 1)]
+            return nn.Sequential(block(inputs, channels, stride), *rest)
+
+    return Net
+
+
+@wrong("output in training", "The first stage has stride 2, too; it keeps the size of its map.")
+def stride_in_all_stages() -> type[nn.Module]:
+    class Net(Base):
+        strides = (2, 2, 2)
+
+    return Net
+
+
+@wrong("shape", "Every block of a stage is made for the stage's input; the later ones get the first one's output.")
+def channels_not_updated() -> type[nn.Module]:
+    class Net(Base):
+        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            return nn.Sequential(*(block(inputs, channels, 1 if i else stride) for i in range(blocks)))
+
+    return Net
+
+
+@wrong("shape", "num_classes is not used: the net always has 10 scores.")
+def always_10_classes() -> Net:
+    return lambda block, blocks, num_classes=10: Base(block, blocks)
+
+
+@wrong("shape", "Without num_classes, the net has 1000 scores; the default is 10.")
+def thousand_classes_by_default() -> Net:
+    return lambda block, blocks, num_classes=1000: Base(block, blocks, num_classes)
+
+
+@wrong("shape", "The average is missing, so the linear layer gets the whole map.")
+def no_average() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, block: Block, blocks: int, num_classes: int = 10) -> None:
+            super().__init__(block, blocks, num_classes)
+            self.head = nn.Sequential(nn.Flatten(), nn.Linear(64, num_classes))
+
+    return Net
+
+
+@wrong("parameter count", "`[block(…)] * n` is one block n times, so that all of them share its weights.")
+def one_block_repeated() -> type[nn.Module]:
+    class Net(Base):
+        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            return nn.Sequential(block(inputs, channels, stride), *[block(channels, channels)] * (blocks - 1))
+
+    return Net
+
+
+@wrong("parameter count", "Each stage has one block too many: the first one counts, too.")
+def one_block_too_many() -> type[nn.Module]:
+    class Net(Base):
+        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            return super().stage(block, inputs, channels, blocks + 1, stride)
+
+    return Net
+
+
+@wrong("parameter count", "The number of blocks is written down as 3, and the argument is not used.")
+def always_three_blocks() -> type[nn.Module]:
+    class Net(Base):
+        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            return super().stage(block, inputs, channels, 3, stride)
+
+    return Net
+
+
+@wrong("parameter count", "The blocks are kept in a plain list, so the net doesn't know their parameters.")
+def blocks_in_a_list() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, block: Block, blocks: int, num_classes: int = 10) -> None:
+            super().__init__(block, blocks, num_classes)
+            self.kept = list(self.stages)
+            self.stages = nn.Sequential()
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.stem(x)
+            for stage in self.kept:
+                x = stage(x)
+            return self.head(x)
+
+    return Net
+
+
+@wrong("parameter count", "The linear layer has no bias; only the convolutions go without.")
+def linear_without_bias() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, block: Block, blocks: int, num_classes: int = 10) -> None:
+            super().__init__(block, blocks, num_classes)
+            self.head[2] = nn.Linear(64, num_classes, bias=False)
+
+    return Net
+
+
+@wrong("output in training", "The stem has no ReLU.")
+def stem_without_relu() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, block: Block, blocks: int, num_classes: int = 10) -> None:
+            super().__init__(block, blocks, num_classes)
+            self.stem[2] = nn.Identity()
+
+    return Net
+
+
+@wrong("output in training", "A ReLU stands behind every stage; what follows a block is its own affair.")
+def relu_behind_stages() -> type[nn.Module]:
+    class Net(Base):
+        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            return nn.Sequential(super().stage(block, inputs, channels, blocks, stride), nn.ReLU())
+
+    return Net
+
+
+@wrong("output in evaluation", "The stem's BN normalises by the batch in evaluation mode, too.")
+def stem_without_running_statistics() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, block: Block, blocks: int, num_classes: int = 10) -> None:
+            super().__init__(block, blocks, num_classes)
+            self.stem[1] = nn.BatchNorm2d(16, track_running_stats=False)
+
+    return Net
+
+
+@wrong("weight gradients", "forward calls a stage's second block again and again, and the third one never.")
+def second_block_again() -> type[nn.Module]:
+    class Stage(nn.Module):
+        def __init__(self, first: nn.Module, rest: list[nn.Module]) -> None:
+            super().__init__()
+            self.first, self.second = first, rest[0] if rest else nn.Identity()
+            self.rest = nn.ModuleList(rest)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.first(x)
+            for _ in self.rest:
+                x = self.second(x)
+            return x
+
+    class Net(Base):
+        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            return Stage(block(inputs, channels, stride), [block(channels, channels) for _ in range(blocks - 1)])
+
+    return Net
+
+
+@right
+def default_dropped() -> Net:
+    def build_net(block: Block, blocks: int, num_classes: int = 10) -> nn.Module:
+        stages = (
+            stage_of(16, 16, blocks, 1, block),
+            stage_of(16, 32, blocks, 2, block),
+            stage_of(32, 64, blocks, 2, block),
+        )
+        return net_of(*stages, num_classes=num_classes)
+
+    return build_net
+
+
+@right
+def class_with_functional_steps() -> type[nn.Module]:
+    class Net(nn.Module):
+        def __init__(self, make: Block, n: int, classes: int = 10) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 16, 3, padding="same", bias=False)
+            self.bn = nn.BatchNorm2d(16)
+            widths = [16] * (n + 1) + [32] * n + [64] * n
+            self.blocks = nn.ModuleList(make(a, b, 1 if a == b else 2) for a, b in pairwise(widths))
+            self.fc = nn.Linear(64, classes)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = torch.relu_(self.bn(self.conv(x)))
+            for block in self.blocks:
+                x = block(x)
+            return self.fc(x.mean((-2, -1)))
+
+    return Net
+
+
+@right
+def keywords_and_named_parts() -> Net:
+    def build_net(block: Block, blocks: int, num_classes: int = 10) -> nn.Module:
+        net = nn.Sequential()
+        net.add_module("conv", nn.LazyConv2d(16, 3, padding=1, bias=False))
+        net.add_module("norm", nn.LazyBatchNorm2d())
+        net.add_module("relu", nn.Threshold(0.0, 0.0))
+        for i in range(3 * blocks):
+            stage, place = divmod(i, blocks)
+            starts = place == 0 and stage > 0
+            outputs = 16 * 2**stage
+            made = block(
+                in_channels=outputs // 2 if starts else outputs, out_channels=outputs, stride=2 if starts else 1
+            )
+            net.add_module(f"stage{stage}_{place}", made)
+        net.add_module("pool", nn.AdaptiveAvgPool2d((1, 1)))
+        net.add_module("flat", nn.Flatten())
+        net.add_module("fc", nn.LazyLinear(num_classes))
+        return net
+
+    return build_net
+
+
+@right
+def head_as_convolution() -> Net:
+    def build_net(block: Block, blocks: int, num_classes: int = 10) -> nn.Module:
+        class Net(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                parts = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU(inplace=True)]
+                for inputs, outputs in ((16, 16), (16, 32), (32, 64)):
+                    parts += [block(inputs, outputs, outputs // inputs)]
+                    parts += [block(outputs, outputs, 1) for _ in range(1, blocks)]
+                self.parts = nn.Sequential(*parts)
+                self.scores = nn.Conv2d(64, num_classes, 1)
+
+            def forward(self, x: Tensor) -> Tensor:
+                return self.scores(self.parts(x)).flatten(2).mean(2)
+
+        return Net()
+
+    return build_net

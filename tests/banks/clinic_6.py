@@ -1,0 +1,198 @@
+"""Programs for ``clinic-6``."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tests.banks import right, wrong
+
+
+class Base(nn.Module):
+    """The right block. The wrong ones change one thing."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+
+    def branch(self, x: Tensor) -> Tensor:
+        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(F.relu(x))))))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.branch(x)
+
+
+@wrong("input kept", "The first ReLU works in place, on the input itself, so the shortcut gets what is left after it.")
+def as_found() -> type[nn.Module]:
+    class Block(nn.Module):
+        def __init__(self, channels: int) -> None:
+            super().__init__()
+            self.branch = nn.Sequential(
+                nn.ReLU(inplace=True),
+                nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+                nn.BatchNorm2d(channels),
+                nn.ReLU(inplace=True),
+                nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+                nn.BatchNorm2d(channels),
+            )
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x + self.branch(x)
+
+    return Block
+
+
+@wrong("input kept", "The shortcut got a copy, but the caller's input is still overwritten by the in-place ReLU.")
+def copied_for_the_shortcut() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            shortcut = x.clone()
+            return shortcut + self.branch(F.relu(x, inplace=True))
+
+    return Block
+
+
+@wrong("input kept", "The branch's output is added into the input itself: `x += …` changes the caller's tensor.")
+def added_in_place() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            branch = self.branch(x)
+            x += branch
+            return x
+
+    return Block
+
+
+@wrong("silenced branch", "The in-place ReLU works on a copy now, but that copy is also what is added.")
+def copy_for_both() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            x = x.clone()
+            F.relu_(x)
+            return x + self.branch(x)
+
+    return Block
+
+
+@wrong("silenced branch", "A ReLU follows the addition, as in the order of 2015; here nothing does.")
+def relu_behind_the_addition() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(super().forward(x))
+
+    return Block
+
+
+@wrong("silenced branch", "The addition is gone, and with it the shortcut.")
+def no_shortcut() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return self.branch(x)
+
+    return Block
+
+
+@wrong("silenced branch", "The shortcut is detached to protect it, so no gradient goes through it.")
+def detached() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.detach() + self.branch(x)
+
+    return Block
+
+
+@wrong("output in training", "The first ReLU is gone, which keeps the input but changes the branch.")
+def first_relu_dropped() -> type[nn.Module]:
+    class Block(Base):
+        def branch(self, x: Tensor) -> Tensor:
+            return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+
+    return Block
+
+
+@wrong("output in training", "The second ReLU is gone; it was harmless, since only it reads what the BN has made.")
+def second_relu_dropped() -> type[nn.Module]:
+    class Block(Base):
+        def branch(self, x: Tensor) -> Tensor:
+            return self.bn2(self.conv2(self.bn1(self.conv1(F.relu(x)))))
+
+    return Block
+
+
+@wrong(
+    "output in training", "The BNs come first, as in He et al.'s full pre-activation; here they stand behind the 3x3."
+)
+def bn_first() -> type[nn.Module]:
+    class Block(Base):
+        def branch(self, x: Tensor) -> Tensor:
+            return self.conv2(F.relu(self.bn2(self.conv1(F.relu(self.bn1(x))))))
+
+    return Block
+
+
+@wrong("parameter count", "The shortcut got a projection; the input is added as it is.")
+def projected() -> type[nn.Module]:
+    class Block(Base):
+        def __init__(self, channels: int) -> None:
+            super().__init__(channels)
+            self.project = nn.Conv2d(channels, channels, 1, bias=False)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.project(x) + self.branch(x)
+
+    return Block
+
+
+@right
+def relu_out_of_place() -> type[nn.Module]:
+    class Block(nn.Module):
+        def __init__(self, channels: int) -> None:
+            super().__init__()
+            self.branch = nn.Sequential(
+                nn.ReLU(),
+                nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+                nn.BatchNorm2d(channels),
+                nn.ReLU(inplace=True),
+                nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+                nn.BatchNorm2d(channels),
+            )
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x + self.branch(x)
+
+    return Block
+
+
+@right
+def branch_works_on_a_copy() -> type[nn.Module]:
+    class Block(Base):
+        def branch(self, x: Tensor) -> Tensor:
+            copy = x.clone()
+            copy.relu_()
+            return self.bn2(self.conv2(self.bn1(self.conv1(copy)).relu_()))
+
+        def forward(self, x: Tensor) -> Tensor:
+            out = self.branch(x)
+            out += x
+            return out
+
+    return Block
+
+
+@right
+def lists_of_layers() -> type[nn.Module]:
+    class Block(nn.Module):
+        def __init__(self, width: int) -> None:
+            super().__init__()
+            self.convs = nn.ModuleList(nn.LazyConv2d(width, 3, padding=1, bias=False) for _ in range(2))
+            self.norms = nn.ModuleList(nn.LazyBatchNorm2d() for _ in range(2))
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = x
+            for conv, norm in zip(self.convs, self.norms, strict=True):
+                y = norm(conv(torch.clamp_min(y, 0)))
+            return torch.add(y, x)
+
+    return Block

@@ -1,0 +1,674 @@
+"""Programs for ``small-resnet``."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from tests.banks import right, wrong
+
+
+class Block(nn.Module):
+    """The right block. The wrong ones change one thing."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(out_channels)
+        self.shortcut = self.make_shortcut(in_channels, out_channels, stride)
+
+    def make_shortcut(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+        if stride == 1 and in_channels == out_channels:
+            return nn.Identity()
+        return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels))
+
+    def branch(self, x: Tensor) -> Tensor:
+        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.branch(x) + self.shortcut(x))
+
+
+class Base(nn.Module):
+    """The right net. The wrong ones change one thing."""
+
+    block = Block
+    factors = (1, 2, 4)
+    strides = (1, 2, 2)
+
+    def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
+        super().__init__()
+        blocks = self.count(depth)
+        self.stem = nn.Sequential(
+            nn.Conv2d(in_channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
+        )
+        self.stages = nn.Sequential()
+        channels = width
+        for factor, stride in zip(self.factors, self.strides, strict=True):
+            self.stages.append(self.stage(channels, factor * width, blocks, stride))
+            channels = factor * width
+        self.fc = nn.Linear(channels, num_classes)
+
+    def count(self, depth: int) -> int:
+        if (depth - 2) % 6:
+            raise ValueError("depth must be 6n+2")
+        return (depth - 2) // 6
+
+    def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
+        rest = [self.block(channels, channels) for _ in range(blocks - 1)]
+        return nn.Sequential(self.block(in_channels, channels, stride), *rest)
+
+    def pool(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(self.pool(self.stages(self.stem(x))))
+
+
+@wrong("builds", "The class is not written yet.")
+def unwritten() -> type[nn.Module]:
+    class Net(nn.Module):
+        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
+            super().__init__()
+            raise NotImplementedError
+
+    return Net
+
+
+@wrong("builds", "Depths of 6n are asked for; it is 6n+2, since the stem and the linear layer count, too.")
+def depth_without_2() -> type[nn.Module]:
+    class Net(Base):
+        def count(self, depth: int) -> int:
+            if depth % 6:
+                raise ValueError("depth must be 6n")
+            return depth // 6
+
+    return Net
+
+
+@wrong("refuses", "A depth that is not 6n+2 is rounded down in silence.")
+def rounded_down() -> type[nn.Module]:
+    class Net(Base):
+        def count(self, depth: int) -> int:
+            return (depth - 2) // 6
+
+    return Net
+
+
+@wrong("shape", "num_classes and in_channels are swapped: num_classes comes first.")
+def arguments_swapped() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, depth: int, in_channels: int = 1, num_classes: int = 10, width: int = 16) -> None:
+            super().__init__(depth, num_classes, in_channels, width)
+
+    return Net
+
+
+@wrong("shape", "The default of in_channels is 3; it is 1.")
+def colour_by_default() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 3, width: int = 16) -> None:
+            super().__init__(depth, num_classes, in_channels, width)
+
+    return Net
+
+
+@wrong("shape", "num_classes is ignored: there are always 10 outputs.")
+def always_10_classes() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
+            super().__init__(depth, 10, in_channels, width)
+
+    return Net
+
+
+@wrong("shape", "The pooling window is fixed to 8x8, so it fits 32x32 images only; average over the whole map.")
+def window_of_8() -> type[nn.Module]:
+    class Net(Base):
+        def pool(self, x: Tensor) -> Tensor:
+            return F.avg_pool2d(x, 8).flatten(1)
+
+    return Net
+
+
+@wrong("parameter count", "A stage has twice the blocks: a block has two layers, so n is (depth - 2) / 6, not / 3.")
+def a_layer_a_block() -> type[nn.Module]:
+    class Net(Base):
+        def count(self, depth: int) -> int:
+            return 2 * super().count(depth)
+
+    return Net
+
+
+@wrong("parameter count", "A stage has n + 1 blocks: the first one belongs to the n.")
+def one_block_more() -> type[nn.Module]:
+    class Net(Base):
+        def count(self, depth: int) -> int:
+            return super().count(depth) + 1
+
+    return Net
+
+
+@wrong("parameter count", "The shortcuts are option A, without parameters; option B is asked for.")
+def option_a() -> type[nn.Module]:
+    class Pad(nn.Module):
+        def __init__(self, extra: int, stride: int) -> None:
+            super().__init__()
+            self.extra, self.stride = extra, stride
+
+        def forward(self, x: Tensor) -> Tensor:
+            return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.extra))
+
+    class Own(Block):
+        def make_shortcut(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+            return Pad(out_channels - in_channels, stride)
+
+    class Net(Base):
+        block = Own
+
+    return Net
+
+
+@wrong("parameter count", "Every shortcut is projected (option C); option B projects only where the shape changes.")
+def option_c() -> type[nn.Module]:
+    class Own(Block):
+        def make_shortcut(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+            conv = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
+            return nn.Sequential(conv, nn.BatchNorm2d(out_channels))
+
+    class Net(Base):
+        block = Own
+
+    return Net
+
+
+@wrong("parameter count", "Every block of stages 2 and 3 has stride 2; only the first one of a stage has.")
+def stride_in_every_block() -> type[nn.Module]:
+    class Net(Base):
+        def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            rest = [self.block(channels, channels, stride) for _ in range(blocks - 1)]
+            return nn.Sequential(self.block(in_channels, channels, stride), *rest)
+
+    return Net
+
+
+@wrong("parameter count", "Stage 1 has a stride of 2, too, and so a projection; it keeps the map's size.")
+def stride_in_stage_1() -> type[nn.Module]:
+    class Net(Base):
+        strides = (2, 2, 2)
+
+    return Net
+
+
+@wrong("parameter count", "The widths are w, 2w, 3w; they double, to w, 2w, 4w.")
+def widths_added() -> type[nn.Module]:
+    class Net(Base):
+        factors = (1, 2, 3)
+
+    return Net
+
+
+@wrong("parameter count", "The width is ignored: the stages are always 16, 32 and 64 wide.")
+def width_ignored() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
+            super().__init__(depth, num_classes, in_channels)
+
+    return Net
+
+
+@wrong("parameter count", "`[block] * n` repeats one and the same block, so its copies share their weights.")
+def repeated_block() -> type[nn.Module]:
+    class Net(Base):
+        def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            rest = [self.block(channels, channels)] * (blocks - 1) if blocks > 1 else []
+            return nn.Sequential(self.block(in_channels, channels, stride), *rest)
+
+    return Net
+
+
+@wrong("parameter count", "The blocks are kept in a plain list, so the net doesn't know their parameters.")
+def plain_list() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
+            super().__init__(depth, num_classes, in_channels, width)
+            self.kept = list(self.stages.children())
+            self.stages = nn.Identity()  # pyright: ignore[reportAttributeAccessIssue]
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.stem(x)
+            for stage in self.kept:
+                x = stage(x)
+            return self.fc(self.pool(x))
+
+    return Net
+
+
+@wrong("parameter count", "The stem has no BN.")
+def stem_without_bn() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
+            super().__init__(depth, num_classes, in_channels, width)
+            self.stem[1] = nn.Identity()
+
+    return Net
+
+
+@wrong("parameter count", "The linear layer has no bias.")
+def linear_without_bias() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
+            super().__init__(depth, num_classes, in_channels, width)
+            self.fc = nn.Linear(4 * width, num_classes, bias=False)
+
+    return Net
+
+
+@wrong("shortcuts", "Nothing is added at all: the projections are made, but forward leaves them out. A plain net.")
+def nothing_added() -> type[nn.Module]:
+    class Own(Block):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(self.branch(x))
+
+    class Net(Base):
+        block = Own
+
+    return Net
+
+
+@wrong("shortcuts", "Only the projections are added; where the shape stays, the input is not.")
+def only_projections_added() -> type[nn.Module]:
+    class Own(Block):
+        def forward(self, x: Tensor) -> Tensor:
+            if isinstance(self.shortcut, nn.Identity):
+                return F.relu(self.branch(x))
+            return super().forward(x)
+
+    class Net(Base):
+        block = Own
+
+    return Net
+
+
+@wrong("shortcuts", "What is added is the branch's own output: `out += out` instead of `out += x`.")
+def added_to_itself() -> type[nn.Module]:
+    class Own(Block):
+        def forward(self, x: Tensor) -> Tensor:
+            out = self.branch(x)
+            return F.relu(out + (out if isinstance(self.shortcut, nn.Identity) else self.shortcut(x)))
+
+    class Net(Base):
+        block = Own
+
+    return Net
+
+
+@wrong("map sizes", "No stage has a stride: the maps keep their size to the end.")
+def no_strides() -> type[nn.Module]:
+    class Net(Base):
+        strides = (1, 1, 1)
+
+    return Net
+
+
+@wrong("map sizes", "Stage 3 has no stride of 2.")
+def no_stride_in_stage_3() -> type[nn.Module]:
+    class Net(Base):
+        strides = (1, 2, 1)
+
+    return Net
+
+
+@wrong("map sizes", "A max-pool follows the stem, as in the net for ImageNet; small images need none.")
+def pooling_stem() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
+            super().__init__(depth, num_classes, in_channels, width)
+            self.stem.append(nn.MaxPool2d(3, 2, 1))
+
+    return Net
+
+
+@wrong("map sizes", "The stem has a stride of 2.")
+def strided_stem() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
+            super().__init__(depth, num_classes, in_channels, width)
+            self.stem[0] = nn.Conv2d(in_channels, width, 3, 2, 1, bias=False)
+
+    return Net
+
+
+@wrong("map sizes", "The blocks have their stride on the second 3x3; it belongs to the first.")
+def stride_on_second() -> type[nn.Module]:
+    class Own(Block):
+        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+            super().__init__(in_channels, out_channels, stride)
+            self.conv1.stride, self.conv2.stride = (1, 1), (stride, stride)
+
+    class Net(Base):
+        block = Own
+
+    return Net
+
+
+@wrong("output in training", "The ReLU stands before the addition in every block.")
+def relu_before_addition() -> type[nn.Module]:
+    class Own(Block):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(self.branch(x)) + self.shortcut(x)
+
+    class Net(Base):
+        block = Own
+
+    return Net
+
+
+@wrong("output in training", "The blocks end with the addition: the ReLU after it is missing.")
+def no_last_relu() -> type[nn.Module]:
+    class Own(Block):
+        def forward(self, x: Tensor) -> Tensor:
+            return self.branch(x) + self.shortcut(x)
+
+    class Net(Base):
+        block = Own
+
+    return Net
+
+
+@wrong("output in training", "The stem has no ReLU.")
+def stem_without_relu() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
+            super().__init__(depth, num_classes, in_channels, width)
+            self.stem[2] = nn.Identity()
+
+    return Net
+
+
+@wrong("output in training", "The map's largest value is taken; the average is asked for.")
+def largest_value() -> type[nn.Module]:
+    class Net(Base):
+        def pool(self, x: Tensor) -> Tensor:
+            return x.amax((2, 3))
+
+    return Net
+
+
+@wrong("output in training", "The pooling window is a square, so a map that is not one is not averaged as a whole.")
+def square_window() -> type[nn.Module]:
+    class Net(Base):
+        def pool(self, x: Tensor) -> Tensor:
+            return F.avg_pool2d(x, x.shape[3]).flatten(1)
+
+    return Net
+
+
+@wrong("output in training", "A softmax follows the linear layer; the loss function has it already.")
+def softmax() -> type[nn.Module]:
+    class Net(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x).softmax(1)
+
+    return Net
+
+
+@wrong("output in evaluation", "The stem's BN normalises with the batch's statistics in evaluation mode, too.")
+def no_running_statistics() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
+            super().__init__(depth, num_classes, in_channels, width)
+            self.stem[1] = nn.BatchNorm2d(width, track_running_stats=False)
+
+    return Net
+
+
+@wrong("input gradient", "The shortcuts are detached, so gradients come down through the branches alone.")
+def detached_shortcuts() -> type[nn.Module]:
+    class Own(Block):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(self.branch(x) + self.shortcut(x).detach())
+
+    class Net(Base):
+        block = Own
+
+    return Net
+
+
+@wrong("weight gradients", "bn1 is used after both convolutions of a block, and bn2 never.")
+def bn1_twice() -> type[nn.Module]:
+    class Own(Block):
+        def branch(self, x: Tensor) -> Tensor:
+            return self.bn1(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+
+    class Net(Base):
+        block = Own
+
+    return Net
+
+
+@wrong("weight gradients", "The loop over a stage calls one block again and again, and the other ones never.")
+def wrong_index() -> type[nn.Module]:
+    class Stage(nn.Module):
+        def __init__(self, *blocks: nn.Module) -> None:
+            super().__init__()
+            self.blocks = nn.ModuleList(blocks)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.blocks[0](x)
+            for _ in self.blocks[1:]:
+                x = self.blocks[-1](x)
+            return x
+
+    class Net(Base):
+        def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            rest = [self.block(channels, channels) for _ in range(blocks - 1)]
+            return Stage(self.block(in_channels, channels, stride), *rest)
+
+    return Net
+
+
+@right
+def torchvision_style() -> type[nn.Module]:
+    class BasicBlock(nn.Module):
+        def __init__(self, inplanes: int, planes: int, stride: int, downsample: nn.Module | None) -> None:
+            super().__init__()
+            self.conv1 = nn.Conv2d(inplanes, planes, 3, stride, 1, bias=False)
+            self.bn1 = nn.BatchNorm2d(planes)
+            self.relu = nn.ReLU(inplace=True)
+            self.conv2 = nn.Conv2d(planes, planes, 3, padding=1, bias=False)
+            self.bn2 = nn.BatchNorm2d(planes)
+            self.downsample = downsample
+
+        def forward(self, x: Tensor) -> Tensor:
+            identity = x if self.downsample is None else self.downsample(x)
+            out = self.relu(self.bn1(self.conv1(x)))
+            out = self.bn2(self.conv2(out))
+            out += identity
+            return self.relu(out)
+
+    class Net(nn.Module):
+        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
+            super().__init__()
+            n = (depth - 2) // 6
+            if depth != 6 * n + 2:
+                raise ValueError(depth)
+            self.inplanes = width
+            self.conv1 = nn.Conv2d(in_channels, width, 3, 1, 1, bias=False)
+            self.bn1 = nn.BatchNorm2d(width)
+            self.relu = nn.ReLU(inplace=True)
+            self.layer1 = self._make_layer(width, n)
+            self.layer2 = self._make_layer(2 * width, n, 2)
+            self.layer3 = self._make_layer(4 * width, n, 2)
+            self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
+            self.fc = nn.Linear(4 * width, num_classes)
+            for module in self.modules():
+                if isinstance(module, nn.Conv2d):
+                    nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+        def _make_layer(self, planes: int, blocks: int, stride: int = 1) -> nn.Sequential:
+            downsample = None
+            if stride != 1 or self.inplanes != planes:
+                conv = nn.Conv2d(self.inplanes, planes, 1, stride, bias=False)
+                downsample = nn.Sequential(conv, nn.BatchNorm2d(planes))
+            layers = [BasicBlock(self.inplanes, planes, stride, downsample)]
+            self.inplanes = planes
+            layers += [BasicBlock(planes, planes, 1, None) for _ in range(1, blocks)]
+            return nn.Sequential(*layers)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.relu(self.bn1(self.conv1(x)))
+            x = self.layer1(x)
+            x = self.layer2(x)
+            x = self.layer3(x)
+            return self.fc(torch.flatten(self.avgpool(x), 1))
+
+    return Net
+
+
+@right
+def one_flat_class() -> type[nn.Module]:
+    class Net(nn.Module):
+        def __init__(self, depth: int, classes: int = 10, colours: int = 1, w: int = 16) -> None:
+            super().__init__()
+            if depth % 6 != 2:
+                raise ValueError("6n + 2, please")
+            self.steps: list[tuple[int, bool]] = []
+            self.convs, self.norms = nn.ModuleList(), nn.ModuleList()
+            self.projections, self.projection_norms = nn.ModuleDict(), nn.ModuleDict()
+            self.add(colours, w)
+            before = w
+            for place in range(depth // 6 * 3):
+                stage = place // (depth // 6)
+                after = w << stage
+                stride = 1 + (before != after)
+                self.steps.append((stride, before != after))
+                if before != after:
+                    self.projections[str(place)] = nn.Conv2d(before, after, 1, stride, bias=False)
+                    self.projection_norms[str(place)] = nn.BatchNorm2d(after)
+                self.add(before, after, stride)
+                self.add(after, after)
+                before = after
+            self.head = nn.Linear(before, classes)
+
+        def add(self, before: int, after: int, stride: int = 1) -> None:
+            self.convs.append(nn.Conv2d(before, after, 3, stride, 1, bias=False))
+            self.norms.append(nn.BatchNorm2d(after))
+
+        def layer(self, number: int, x: Tensor) -> Tensor:
+            return self.norms[number](self.convs[number](x))
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = F.relu(self.layer(0, x))
+            for place, (_, changes) in enumerate(self.steps):
+                y = self.layer(2 * place + 2, F.relu(self.layer(2 * place + 1, x)))
+                if changes:
+                    x = self.projection_norms[str(place)](self.projections[str(place)](x))
+                x = F.relu(x + y, inplace=True)
+            return self.head(F.adaptive_avg_pool2d(x, 1).squeeze(-1).squeeze(-1))
+
+    return Net
+
+
+@right
+def factory_of_lazy_layers():  # noqa: ANN201
+    class Sum(nn.Module):
+        def __init__(self, *parts: nn.Module) -> None:
+            super().__init__()
+            self.parts = nn.ModuleList(parts)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.stack([part(x) for part in self.parts]).sum(0)
+
+    def conv_bn(channels: int, size: int = 3, stride: int = 1) -> list[nn.Module]:
+        return [nn.LazyConv2d(channels, size, stride, size // 2, bias=False), nn.LazyBatchNorm2d()]
+
+    def block(channels: int, changes: bool) -> list[nn.Module]:
+        body = nn.Sequential(*conv_bn(channels, 3, 1 + changes), nn.ReLU(), *conv_bn(channels))
+        skip = nn.Sequential(*conv_bn(channels, 1, 2)) if changes else nn.Identity()
+        return [Sum(body, skip), nn.ReLU()]
+
+    def make(depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> nn.Module:
+        n, rest = divmod(depth - 2, 6)
+        if rest:
+            raise ValueError(f"{depth} is not 6n + 2")
+        net = nn.Sequential(*conv_bn(width), nn.ReLU())
+        for stage in range(3):
+            for number in range(n):
+                net.extend(block(width * 2**stage, stage > 0 and number == 0))
+        return net.extend([nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.LazyLinear(num_classes)])
+
+    return make
+
+
+@right
+def convolution_as_classifier() -> type[nn.Module]:
+    class Net(Base):
+        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
+            super().__init__(depth, num_classes, in_channels, width)
+            self.fc = nn.Conv2d(4 * width, num_classes, 1)  # pyright: ignore
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = x.contiguous(memory_format=torch.channels_last)
+            return self.fc(self.stages(self.stem(x))).flatten(2).mean(2)
+
+    return Net
+
+
+@right
+def pixels_dropped_after_the_convolution() -> type[nn.Module]:
+    class Own(Block):
+        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+            super().__init__(in_channels, out_channels, stride)
+            self.stride = stride
+            self.conv1.stride = (1, 1)
+            if isinstance(self.shortcut, nn.Sequential):
+                self.shortcut[0].stride = (1, 1)  # pyright: ignore
+
+        def forward(self, x: Tensor) -> Tensor:
+            first = self.conv1(x)[..., :: self.stride, :: self.stride]
+            out = self.bn2(self.conv2(F.relu(self.bn1(first))))
+            return F.relu(out + self.shortcut(x[..., :: self.stride, :: self.stride]))
+
+    class Net(Base):
+        block = Own
+
+    return Net
+
+
+@right
+def checkpointed_stages() -> type[nn.Module]:
+    class Net(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.stem(x)
+            for stage in self.stages:
+                x = checkpoint(stage, x, use_reentrant=False, preserve_rng_state=False)
+                assert isinstance(x, Tensor)
+            return self.fc(self.pool(x))
+
+    return Net
+
+
+@right
+def convolutions_split_by_output() -> type[nn.Module]:
+    class Split(nn.Module):
+        def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+            super().__init__()
+            half = outputs // 2
+            self.a = nn.Conv2d(inputs, half, 3, stride, 1, bias=False)
+            self.b = nn.Conv2d(inputs, half, 3, stride, 1, bias=False)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.cat([self.a(x), self.b(x)], 1)
+
+    class Own(Block):
+        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+            super().__init__(in_channels, out_channels, stride)
+            self.conv1 = Split(in_channels, out_channels, stride)  # pyright: ignore
+
+    class Net(Base):
+        block = Own
+
+    return Net

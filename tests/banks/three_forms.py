@@ -1,0 +1,350 @@
+"""Programs for ``three-forms``."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tests.banks import right, wrong
+
+Split = Callable[..., Any]
+
+
+@wrong("runs", "The function is not written yet.")
+def unwritten() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        raise NotImplementedError
+
+    return split_paths
+
+
+@wrong("runs", "w3 is unpacked by its outputs; a path takes all of them, and its own part of the inputs.")
+def w3_reshaped_by_outputs() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        width = w2.shape[1]
+        thirds = w3.view(cardinality, width, width * cardinality, 1, 1)
+        return [
+            (w1[g * width : (g + 1) * width], w2[g * width : (g + 1) * width], thirds[g]) for g in range(cardinality)
+        ]
+
+    return split_paths
+
+
+@wrong("list of triples", "The paths are printed or collected, but not returned.")
+def nothing_returned() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> None:
+        paths = []
+        for path in zip(w1.chunk(cardinality), w2.chunk(cardinality), w3.chunk(cardinality, 1), strict=True):
+            paths.append(path)
+
+    return split_paths
+
+
+@wrong("list of triples", "zip gives an iterator, which can be read only once; list(zip(…)) makes a list of it.")
+def bare_zip() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> Any:
+        return zip(w1.chunk(cardinality), w2.chunk(cardinality), w3.chunk(cardinality, 1), strict=True)
+
+    return split_paths
+
+
+@wrong("list of triples", "Here are three lists with a weight of each path; asked for is one triple for each path.")
+def three_lists() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        return [w1.chunk(cardinality), w2.chunk(cardinality), w3.chunk(cardinality, 1)]
+
+    return split_paths
+
+
+@wrong("list of triples", "split takes the size of a piece, chunk the number of pieces: C and d are swapped.")
+def cardinality_taken_for_width() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        return list(zip(w1.split(cardinality), w2.split(cardinality), w3.split(cardinality, 1), strict=True))
+
+    return split_paths
+
+
+@wrong("list of triples", "The loop goes over the d channels of a group instead of the C groups.")
+def loop_over_width() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        d = w2.shape[1]
+        return [(w1[g * d : g * d + d], w2[g * d : g * d + d], w3[:, g * d : g * d + d]) for g in range(d)]
+
+    return split_paths
+
+
+@wrong("list of triples", "The number of paths is fixed at 32, as in the paper, instead of taken from cardinality.")
+def always_32() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        d = w2.shape[1]
+        return [(w1[g * d : g * d + d], w2[g * d : g * d + d], w3[:, g * d : g * d + d]) for g in range(32)]
+
+    return split_paths
+
+
+@wrong("list of triples", "The count starts at 1, so the first path is missing.")
+def first_path_missing() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        d = w2.shape[1]
+        return [(w1[g * d : g * d + d], w2[g * d : g * d + d], w3[:, g * d : g * d + d]) for g in range(1, cardinality)]
+
+    return split_paths
+
+
+@wrong("list of triples", "All weights stand in one flat list; each path's three belong into a triple.")
+def flat_list() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        paths = []
+        for path in zip(w1.chunk(cardinality), w2.chunk(cardinality), w3.chunk(cardinality, 1), strict=True):
+            paths += path
+        return paths
+
+    return split_paths
+
+
+@wrong("list of triples", "The triples hold layers; the weights alone are asked for.")
+def layers_for_weights() -> Split:
+    def layer(weight: Tensor) -> nn.Conv2d:
+        out, inputs, side, _ = weight.shape
+        conv = nn.Conv2d(inputs, out, side, padding=side // 2, bias=False)
+        conv.weight.data = weight
+        return conv
+
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        parts = zip(w1.chunk(cardinality), w2.chunk(cardinality), w3.chunk(cardinality, 1), strict=True)
+        return [tuple(layer(weight) for weight in path) for path in parts]
+
+    return split_paths
+
+
+@wrong("shape", "w3 is cut along its outputs, axis 0; a path's channels are its inputs, axis 1.")
+def w3_along_outputs() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        return [
+            (a, b, w3[g::cardinality])
+            for g, (a, b) in enumerate(zip(w1.chunk(cardinality), w2.chunk(cardinality), strict=True))
+        ]
+
+    return split_paths
+
+
+@wrong("shape", "w1 stays whole, so each path squeezes the input into all the groups' channels.")
+def w1_whole() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        return [(w1, b, c) for b, c in zip(w2.chunk(cardinality), w3.chunk(cardinality, 1), strict=True)]
+
+    return split_paths
+
+
+@wrong("shape", "w2 is cut along its inputs, which are a single group's already; its outputs are those of all groups.")
+def w2_along_inputs() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        d = w2.shape[1]
+        places = [slice(g * d, g * d + d) for g in range(cardinality)]
+        return [(w1[place], w2[:, place], w3[:, place]) for place in places]
+
+    return split_paths
+
+
+@wrong("shape", "The paths keep their full width, with zeros for the other groups; narrow ones are asked for.")
+def masked_instead_of_cut() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        d = w2.shape[1]
+        dense = torch.zeros(len(w2), len(w2), 3, 3)
+        paths = []
+        for g in range(cardinality):
+            own = slice(g * d, g * d + d)
+            middle = dense.clone()
+            middle[own, own] = w2[own]
+            paths.append((w1, middle, w3))
+        return paths
+
+    return split_paths
+
+
+@wrong("shape", "The slices end one channel early: g * d : (g + 1) * d leaves out its end already.")
+def slices_too_short() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        d = w2.shape[1]
+        places = [slice(g * d, (g + 1) * d - 1) for g in range(cardinality)]
+        return [(w1[place], w2[place], w3[:, place]) for place in places]
+
+    return split_paths
+
+
+@wrong("shape", "The 1x1 weights lost their last two axes, so they are matrices and no convolutions.")
+def squeezed() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        thirds = w3.flatten(1).chunk(cardinality, 1)
+        return list(zip(w1.flatten(1).chunk(cardinality), w2.chunk(cardinality), thirds, strict=True))
+
+    return split_paths
+
+
+@wrong("shape", "The triples are in the wrong order: the first 1x1, the 3x3, the last 1x1 is asked for.")
+def triple_reversed() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        return list(zip(w3.chunk(cardinality, 1), w2.chunk(cardinality), w1.chunk(cardinality), strict=True))
+
+    return split_paths
+
+
+@wrong("shape", "The width d is taken from the block's input channels; it is that of w2, its inner channels over C.")
+def width_from_input_channels() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        d = w1.shape[1] // cardinality
+        places = [slice(g * d, g * d + d) for g in range(cardinality)]
+        return [(w1[place], w2[place], w3[:, place]) for place in places]
+
+    return split_paths
+
+
+@wrong("shape", "squeeze() drops every axis of size 1, and so the channels, too, where a group has only one.")
+def squeeze_with_one_channel() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        d = w2.shape[1]
+        middle = w2.view(cardinality, d, d, 3, 3).squeeze()
+        return [(w1[g * d : g * d + d], middle[g], w3[:, g * d : g * d + d]) for g in range(cardinality)]
+
+    return split_paths
+
+
+@wrong("sum of paths", "Every C-th channel is taken (g::C); a group's channels lie side by side.")
+def interleaved() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        return [(w1[g::cardinality], w2[g::cardinality], w3[:, g::cardinality]) for g in range(cardinality)]
+
+    return split_paths
+
+
+@wrong("sum of paths", "Only w3 is cut in steps (g::C); its inputs lie side by side, as the outputs of w2 do.")
+def w3_interleaved() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        firsts = zip(w1.chunk(cardinality), w2.chunk(cardinality), strict=True)
+        return [(a, b, w3[:, g::cardinality]) for g, (a, b) in enumerate(firsts)]
+
+    return split_paths
+
+
+@wrong("sum of paths", "Each path begins one channel, not one group, after the last: d is missing in g * d.")
+def moved_by_one_channel() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        d = w2.shape[1]
+        return [(w1[g : g + d], w2[g : g + d], w3[:, g : g + d]) for g in range(cardinality)]
+
+    return split_paths
+
+
+@wrong("sum of paths", "All triples are the first group's.")
+def first_group_everywhere() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        d = w2.shape[1]
+        return [(w1[:d], w2[:d], w3[:, :d])] * cardinality
+
+    return split_paths
+
+
+@wrong("sum of paths", "The paths are averaged: w3 is divided by C, but a sum is asked for.")
+def averaged() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        thirds = (w3 / cardinality).chunk(cardinality, 1)
+        return list(zip(w1.chunk(cardinality), w2.chunk(cardinality), thirds, strict=True))
+
+    return split_paths
+
+
+@wrong("sum of paths", "The 3x3 weights were transposed: a weight is (out, in, height, width) already.")
+def transposed() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        middle = [weight.transpose(0, 1) for weight in w2.chunk(cardinality)]
+        return list(zip(w1.chunk(cardinality), middle, w3.chunk(cardinality, 1), strict=True))
+
+    return split_paths
+
+
+@wrong("sum of paths", "w3's parts go with the wrong paths: they come in the opposite order.")
+def w3_backwards() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        thirds = w3.chunk(cardinality, 1)[::-1]
+        return list(zip(w1.chunk(cardinality), w2.chunk(cardinality), thirds, strict=True))
+
+    return split_paths
+
+
+@wrong("group order", "The paths come in the opposite order of the groups.")
+def backwards() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        d = w2.shape[1]
+        places = [slice(g * d, g * d + d) for g in reversed(range(cardinality))]
+        return [(w1[place], w2[place], w3[:, place]) for place in places]
+
+    return split_paths
+
+
+@wrong("group order", "The groups are counted from 1 on and the last one wraps around, so each path is one too far.")
+def one_too_far() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        parts = list(zip(w1.chunk(cardinality), w2.chunk(cardinality), w3.chunk(cardinality, 1), strict=True))
+        return [parts[g % cardinality] for g in range(1, cardinality + 1)]
+
+    return split_paths
+
+
+@right
+def sliced() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        d = len(w1) // cardinality
+        paths = []
+        for start in range(0, len(w1), d):
+            end = start + d
+            paths.append([w1[start:end].clone(), w2[start:end].clone(), w3[:, start:end].clone()])
+        return paths
+
+    return split_paths
+
+
+@right
+def reshaped() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        firsts = w1.unflatten(0, (cardinality, -1)).unbind()
+        seconds = w2.unflatten(0, (cardinality, -1)).unbind()
+        thirds = w3.unflatten(1, (cardinality, -1)).movedim(1, 0)
+        return [(a, b, c) for a, b, c in zip(firsts, seconds, thirds, strict=True)]
+
+    return split_paths
+
+
+@right
+def recursive() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        if cardinality == 0:
+            return []
+        d = w2.size(1)
+        first = (w1.narrow(0, 0, d), w2.narrow(0, 0, d), w3.narrow(1, 0, d))
+        return [first, *split_paths(w1[d:], w2[d:], w3[:, d:], cardinality - 1)]
+
+    return split_paths
+
+
+@right
+def channels_in_another_order() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        paths = []
+        for number in range(cardinality):
+            own = torch.arange(len(w1)).view(cardinality, -1)[number].flip(0)
+            inside = own - own.min()
+            paths.append((w1[own], w2[own][:, inside], torch.index_select(w3, 1, own)))
+        return paths
+
+    return split_paths
+
+
+@right
+def rescaled_parameters() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> Any:
+        weights = [nn.Parameter(w1 * 2), nn.Parameter(w2), nn.Parameter(w3 / 2)]
+        cuts = [weight.tensor_split(cardinality, axis) for weight, axis in zip(weights, (0, 0, 1), strict=True)]
+        return tuple(zip(*cuts, strict=True))
+
+    return split_paths
