@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from labutils.grading import batch, reports, roster
+from labutils.grading import batch, release, reports, roster
 from labutils.grading.marking import Record
 from labutils.grading.remote import Child, Gone, Limits
 from labutils.grading.submissions import Refused, Submission, collect
@@ -60,6 +60,16 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--format", type=_formats, default=("json", "csv", "html"), help=f"of {','.join(FORMATS)}")
     grade.add_argument("--salt", type=int, default=0, help="repeat a mark: the salt that its result file has")
     grade.set_defaults(run=_grade)
+
+    handout = commands.add_parser("release", help="write what students get: the sheets without solutions")
+    handout.add_argument("folder", type=Path, metavar="DIR", help="a new or empty folder")
+    handout.set_defaults(run=_release)
+
+    verify = commands.add_parser("verify", help="prove sheets before they are given out")
+    verify.add_argument("sheets", nargs="*", metavar="SHEET", help="such as 01-residual-block; all by default")
+    verify.add_argument("--time", type=_seconds, default=60, metavar="S", help="seconds an exercise may take (60)")
+    verify.add_argument("--sandbox", choices=("auto", "namespaces", "none"), default="auto", help="as for grade")
+    verify.set_defaults(run=_verify)
     return parser
 
 
@@ -99,6 +109,28 @@ def _graded(submissions: Sequence[Submission], options: argparse.Namespace, limi
             bar.update()
 
         batch.grade(submissions, options.sheet, options.out, limits, options.jobs, options.salt, done)
+
+
+def _release(options: argparse.Namespace) -> int:
+    files = release.release(options.folder)
+    print(f"{len(files)} files are in {options.folder}: {', '.join(file.name for file in files)}")
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    known = batch.sheets()
+    if unknown := [sheet for sheet in options.sheets if sheet not in known]:
+        raise Refused(f"There is no sheet {unknown[0]!r}. There are {', '.join(known)}.")
+    limits = Limits(time=options.time, namespaces=options.sandbox != "none")
+    _try_out(limits)
+    failed = False
+    for sheet in options.sheets or known:
+        problems = release.verify(sheet, limits)
+        print(f"{sheet}: {'can be given out' if not problems else 'must not be given out'}")
+        for problem in problems:
+            print(f"  {problem}")
+        failed |= bool(problems)
+    return int(failed)
 
 
 def _try_out(limits: Limits) -> None:
