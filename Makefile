@@ -7,7 +7,7 @@ READY := $(VENV)/.installed
 PAGE := _build/html/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help book test quick serve notebooks bank lint bench margins clean
+.PHONY: help book test quick serve notebooks bank lint gradescope bench margins clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -36,8 +36,12 @@ lint: $(READY)  ## ruff and pyright
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
-bench: $(READY)  ## speed against torchvision and a plain training loop, side by side
+gradescope: $(READY)  ## write the autograder of a sheet: make gradescope SHEET=01-residual-block
+	$(BIN)/python -m labutils gradescope autograder-$(SHEET).zip --sheet "$(SHEET)"
+
+bench: $(READY)  ## speed against torchvision, a plain training loop and nbclient, side by side
 	$(BIN)/python experiments/bench.py
+	$(BIN)/python experiments/bench_grading.py
 
 margins: $(READY)  ## re-run the chapters' claims over ten seeds, at one thread and at two
 	$(BIN)/python experiments/margins.py

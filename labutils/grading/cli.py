@@ -1,4 +1,4 @@
-"""The command line, ``python -m labutils``: grade, release, verify."""
+"""The command line, ``python -m labutils``: grade, release, gradescope, verify."""
 
 import argparse
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from labutils.grading import batch, release, reports, roster
+from labutils.grading import batch, gradescope, release, reports, roster
 from labutils.grading.marking import Record
 from labutils.grading.remote import Child, Gone, Limits
 from labutils.grading.submissions import Refused, Submission, collect
@@ -65,6 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     handout.add_argument("folder", type=Path, metavar="DIR", help="a new or empty folder")
     handout.set_defaults(run=_release)
 
+    autograder = commands.add_parser("gradescope", help="write the autograder that Gradescope runs")
+    autograder.add_argument("file", type=Path, metavar="FILE.zip")
+    autograder.add_argument("--sheet", required=True, help="such as 01-residual-block")
+    autograder.set_defaults(run=_gradescope)
+
     verify = commands.add_parser("verify", help="prove sheets before they are given out")
     verify.add_argument("sheets", nargs="*", metavar="SHEET", help="such as 01-residual-block; all by default")
     verify.add_argument("--time", type=_seconds, default=60, metavar="S", help="seconds an exercise may take (60)")
@@ -74,10 +79,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _grade(options: argparse.Namespace) -> int:
-    try:
-        exercises = [exercise.id for exercise in batch.sheet_exercises(options.sheet)]
-    except KeyError:
-        raise Refused(f"There is no sheet {options.sheet!r}. There are {', '.join(batch.sheets())}.") from None
+    _check_sheets([options.sheet])
+    exercises = [exercise.id for exercise in batch.sheet_exercises(options.sheet)]
     students = roster.read(options.roster) if options.roster else None
     submissions, warnings = collect(options.submissions)
     _make_folder(options.out)
@@ -117,14 +120,28 @@ def _release(options: argparse.Namespace) -> int:
     return 0
 
 
-def _verify(options: argparse.Namespace) -> int:
+def _gradescope(options: argparse.Namespace) -> int:
+    _check_sheets([options.sheet])
+    try:
+        gradescope.write_zip(options.file, options.sheet)
+    except OSError as error:
+        raise Refused(f"{options.file} can't be written: {error.strerror}.") from None
+    print(f"The autograder of {options.sheet} is {options.file}. Upload it to Gradescope.")
+    return 0
+
+
+def _check_sheets(names: Sequence[str]) -> None:
     known = batch.sheets()
-    if unknown := [sheet for sheet in options.sheets if sheet not in known]:
+    if unknown := [name for name in names if name not in known]:
         raise Refused(f"There is no sheet {unknown[0]!r}. There are {', '.join(known)}.")
+
+
+def _verify(options: argparse.Namespace) -> int:
+    _check_sheets(options.sheets)
     limits = Limits(time=options.time, namespaces=options.sandbox != "none")
     _try_out(limits)
     failed = False
-    for sheet in options.sheets or known:
+    for sheet in options.sheets or batch.sheets():
         problems = release.verify(sheet, limits)
         print(f"{sheet}: {'can be given out' if not problems else 'must not be given out'}")
         for problem in problems:

@@ -78,12 +78,12 @@ def verify(sheet: str, limits: Limits) -> list[str]:
         untouched = notebooks.written(page).encode()
         problems = _graded(sheet, exercises, solved, untouched, limits)
         banks: Any = import_module("tests.banks")
-        return problems + [problem for exercise in exercises for problem in _bank(exercise, banks.programs(exercise.id))]
+        return problems + [
+            problem for exercise in exercises for problem in _bank(exercise, banks.programs(exercise.id))
+        ]
 
 
-def _graded(
-    sheet: str, exercises: Sequence[Exercise], solved: bytes, untouched: bytes, limits: Limits
-) -> list[str]:
+def _graded(sheet: str, exercises: Sequence[Exercise], solved: bytes, untouched: bytes, limits: Limits) -> list[str]:
     problems = []
     for mark in marking.mark("solved", "solved.ipynb", solved, sheet, exercises, limits).marks:
         if mark.status != "passed" or mark.score != mark.max_score:
@@ -103,4 +103,5 @@ def _bank(exercise: Exercise, programs: Sequence[Any]) -> Iterator[str]:
         found = result.first_failure.name if result.first_failure else ""
         if found != program.first:
             expected = f"to fail {program.first!r} first" if program.first else "to pass"
-            yield f"{exercise.id}: {program.name} was expected {expected}, but {f'failed {found!r}' if found else 'passed'}."
+            instead = f"failed {found!r}" if found else "passed"
+            yield f"{exercise.id}: {program.name} was expected {expected}, but {instead}."

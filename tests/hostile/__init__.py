@@ -1,9 +1,10 @@
 """Submissions that attack the grader, and what each must come to.
 
-An attack counts only if it succeeds against :mod:`tests.hostile.unprotected`, which executes a notebook and checks it in
-one process: ``unprotected`` says how. ``status`` is what the grader must say. In a source, FOLDER stands for a folder
-that holds a good submission (``good.md``), a folder ``out`` and nothing else, PORT for a local server that gives the
-answer away, and COURSE for the folder of the course.
+An attack counts only if it succeeds against :mod:`tests.hostile.unprotected`, which executes a notebook and checks it
+in one process: ``unprotected`` says how. ``status`` is what the grader must say.
+
+In a source, FOLDER stands for a folder that holds a good submission (``good.md``), an empty folder ``out`` and nothing
+else, PORT for a local server that gives the answer away, and COURSE for the folder of the course.
 """
 
 import json
@@ -83,7 +84,8 @@ attack("loop-in-init", NO_SKIP.replace("super().__init__()", "while True: pass",
 attack(
     "loop-that-catches-all",
     in_forward("signal.signal(signal.SIGTERM, signal.SIG_IGN)")
-    + "\ndef stay():\n    while True:\n        try:\n            while True: pass\n        except BaseException: pass\nstay()\n"
+    + "\ndef stay():\n    while True:\n        try:\n            while True: pass\n"
+    + "        except BaseException: pass\nstay()\n"
     + EMPTY,
     "timeout",
     "hangs",
@@ -128,7 +130,8 @@ attack(
 )
 attack(
     "daemon",
-    "if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        os.closerange(0, 256)\n        os.execvp('sleep', ['sleep', '98765.4'])\n"
+    "if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        os.closerange(0, 256)\n"
+    "        os.execvp('sleep', ['sleep', '98765.4'])\n"
     f"    os._exit(0)\n{EMPTY}",
     "failed",
     "left a process",
@@ -216,7 +219,8 @@ attack(
 )
 attack(
     "reads-the-reference",
-    "namespace = {}\nexec(Path('COURSE/labutils/models.py').read_text(), namespace)\nBasicBlock = namespace['BasicBlock']",
+    "namespace = {}\nexec(Path('COURSE/labutils/models.py').read_text(), namespace)\n"
+    "BasicBlock = namespace['BasicBlock']",
     "error",
     "full marks",
 )
@@ -256,7 +260,8 @@ attack(
 attack(
     "poisons-modules",
     "from types import ModuleType, SimpleNamespace\nfake = ModuleType('labutils.checks.engine')\n"
-    "fake.Exam = lambda *a: None\nfake.PUBLIC_SALT = 0\nfake.examine = lambda exam: SimpleNamespace(passed=True, score=10, max_score=10)\n"
+    "fake.Exam = lambda *a: None\nfake.PUBLIC_SALT = 0\n"
+    "fake.examine = lambda exam: SimpleNamespace(passed=True, score=10, max_score=10)\n"
     "sys.modules['labutils.checks.engine'] = fake\n"
     "import labutils.checks\nlabutils.checks.engine = fake\n" + EMPTY,
     "failed",
@@ -270,7 +275,8 @@ attack(
 )
 attack(
     "patches-comparisons",
-    f"{NO_SKIP}\ntorch.Tensor.__sub__ = lambda self, other: torch.zeros_like(self)\nsame = BasicBlock\nBasicBlock = same",
+    f"{NO_SKIP}\ntorch.Tensor.__sub__ = lambda self, other: torch.zeros_like(self)\n"
+    "same = BasicBlock\nBasicBlock = same",
     "partial",
     "full marks",
 )
@@ -327,7 +333,9 @@ def forge(message):
 def frame(head, body=b'', sizes=None):
     sizes = sizes or (len(head), len(body))
     return struct.pack('<4sIQ', b'LABU', *sizes) + head + body
-def tensor(dtype, shape): return f'{{"dict":[["number",NUMBER],["facts",{{"dict":[["output",{{"tensor":["{dtype}",{shape}]}}]]}}]]}}'
+def tensor(dtype, shape):
+    facts = f'{{"dict":[["output",{{"tensor":["{dtype}",{shape}]}}]]}}'
+    return f'{{"dict":[["number",NUMBER],["facts",{facts}]]}}'
 def numbered(text): return lambda server, request: frame(text.replace('NUMBER', str(request['number'])).encode())
 """
 
@@ -361,7 +369,8 @@ forger("code-for-pickle", "lambda s, r: b'cos\\nsystem\\n(S\"touch FOLDER/out/pi
 forger("half", "lambda s, r: (s.old(r)[:10])", "timeout")
 forger(
     "not-a-number",
-    "lambda s, r: s.wire.encode({'number': r['number'], 'facts': {k: (v * float('nan') if isinstance(v, torch.Tensor) else v) for k, v in s.observe(r).items()}})",
+    "lambda s, r: s.wire.encode({'number': r['number'], 'facts': "
+    "{k: (v * float('nan') if isinstance(v, torch.Tensor) else v) for k, v in s.observe(r).items()}})",
     "partial",
 )
 

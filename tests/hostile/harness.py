@@ -88,7 +88,8 @@ def unprotected(attack: Attack, folder: Path, port: int) -> set[Outcome]:
             if begun and attack.unprotected == "hangs":
                 limit = begun + FOLLOWS_S
             if time.monotonic() > limit:
-                return achieved | {"hangs"}
+                achieved.add("hangs")
+                return achieved
             if attack.unprotected in achieved:
                 return achieved
             time.sleep(0.05)
@@ -108,8 +109,11 @@ def _from_result(said: bytes) -> set[Outcome]:
     try:
         result = json.loads(last)
     except ValueError:
-        return achieved | {"no result"}
-    return achieved | ({"full marks"} if result["passed"] else set())
+        achieved.add("no result")
+        return achieved
+    if result["passed"]:
+        achieved.add("full marks")
+    return achieved
 
 
 def _left(folder: Path, attack: Attack) -> set[Outcome]:
