@@ -16,6 +16,7 @@ from labutils.grading.remote import Child, Gone, Limits
 from labutils.grading.submissions import Refused, Submission, collect
 
 FORMATS = ("json", "csv", "gradescope", "html")
+INTERRUPTED = 130
 NEEDS_A_PERSON = ("infra", "protocol")
 CODES = """\
 exit codes: 0 every submission has a mark; 1 nothing was graded, and a sentence says why; 2 some submission has the
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted. The same command goes on where this one stopped.", file=sys.stderr)
-        return 130
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
