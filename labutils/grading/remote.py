@@ -4,15 +4,17 @@ Here is the second transport of the checks. What it hands to them has been taken
 numbers, text and raw tensors, each within its limits.
 """
 
+import atexit
 import json
 import os
 import selectors
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -29,6 +31,8 @@ START_S = 120  # until PyTorch is loaded, before anything of the submission runs
 CHUNK = 1 << 16
 LONGEST_LINE = 1 << 20
 END_S = 10
+KEPT_VARIABLES = ("PATH", "LANG", "LD_LIBRARY_PATH")  # no others: a submission can read them
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 PACKAGE = Path(labutils.__file__).parent
 CHILD_MODULES = {
     "labutils": "",
@@ -76,6 +80,61 @@ class Reading:
     unreadable: str = ""
 
 
+class Nursery:
+    """A process that has loaded PyTorch, and from which the processes for submissions are forked."""
+
+    def __init__(self) -> None:
+        self._socket, other = socket.socketpair()
+        with other:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-B", str(PACKAGE / "grading/child/warden.py"), str(other.fileno())],
+                stdin=subprocess.PIPE,
+                pass_fds=[other.fileno()],
+                start_new_session=True,
+                env={
+                    **os.environ,
+                    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+                },
+            )
+        assert self._process.stdin
+        with self._process.stdin as stream:
+            stream.write(json.dumps(_surroundings()).encode() + b"\n")
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can be asked for another process."""
+        return self._process.poll() is None
+
+    def fork(self, descriptors: Sequence[int]) -> None:
+        """Fork a process that gets these descriptors. Raises OSError."""
+        socket.send_fds(self._socket, [b"x"], descriptors)
+
+    def close(self) -> None:
+        """End it, and with it all its processes."""
+        self._socket.close()
+        self._process.terminate()
+        self._process.wait()
+
+
+_nurseries: list[Nursery] = []
+_one_at_a_time = threading.Lock()
+
+
+def _fork(descriptors: Sequence[int]) -> None:
+    """Fork from the nursery, a new one if there is none alive. Raises OSError."""
+    with _one_at_a_time:
+        if not _nurseries or not _nurseries[0].is_alive:
+            _close_nursery()
+            _nurseries.append(Nursery())
+        _nurseries[0].fork(descriptors)
+
+
+@atexit.register
+def _close_nursery() -> None:
+    while _nurseries:
+        _nurseries.pop().close()
+
+
 class Child:
     """A process for one submission. Use it in a ``with`` statement."""
 
@@ -86,29 +145,29 @@ class Child:
         self._received = bytearray()
         self._folder = tempfile.TemporaryDirectory(prefix="labutils-", ignore_cleanup_errors=True)
         settings = {
-            "parent": os.getpid(),
             "namespaces": limits.namespaces,
             "folder": str(Path(self._folder.name).resolve()),
             "memory": limits.memory,
             "lifetime": START_S + limits.time * (len(names) + 2),
             "largest": LARGEST_SUBMISSION,
-            **_surroundings(),
+            "visible": _visible(),
             "hidden": _hidden(limits.hidden),
         }
         order = {"size": len(content), "kind": kind, "names": names}
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-B", str(PACKAGE / "grading/child/warden.py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        assert self._process.stdin
-        assert self._process.stdout
-        self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
-        os.set_blocking(self._in, False)
-        os.set_blocking(self._out, False)
         self._to_send = b"".join((json.dumps(settings).encode(), b"\n", json.dumps(order).encode(), b"\n", content))
+        pipes = [os.pipe() for _ in range(4)]
+        (requests, self._in), (self._out, replies), (self._report, report), (lifeline, self._lifeline) = pipes
+        for descriptor in (self._in, self._out, self._report):
+            os.set_blocking(descriptor, False)
+        theirs = (requests, replies, report, lifeline)
+        try:
+            _fork(theirs)
+        except OSError:
+            self._end()
+            raise
+        finally:
+            for descriptor in theirs:
+                os.close(descriptor)
 
     def __enter__(self) -> "Child":
         return self
@@ -212,9 +271,8 @@ class Child:
 
     def _ended(self) -> Gone:
         """What became of a process that has ended, from what its warden says."""
-        try:
-            _, errors = self._process.communicate(timeout=END_S)
-        except subprocess.TimeoutExpired:
+        errors = self._last_words()
+        if errors is None:
             return Gone("crashed", "it closed its connection to the grader")
         reports = [_report(line) for line in errors.splitlines()[-20:]]
         for report in reports:
@@ -231,21 +289,30 @@ class Child:
         how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
         return Gone("crashed", f"its process ended {how}")
 
+    def _last_words(self) -> bytes | None:
+        """What the warden reported, once it has ended. None if it lives on."""
+        said = b""
+        end = time.monotonic() + END_S
+        while (left := end - time.monotonic()) > 0:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._report, selectors.EVENT_READ)
+                if not selector.select(left):
+                    continue
+            try:
+                received = os.read(self._report, CHUNK)
+            except BlockingIOError:
+                continue
+            if not received:
+                return said
+            said = (said + received)[-CHUNK:]
+        return None
+
     def _end(self) -> None:
         """End the process and all that it started."""
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream:
-                with suppress(OSError):
-                    stream.close()
-        if self._process.poll() is None:
-            self._process.terminate()
-        try:
-            self._process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        if self._process.stderr:
-            self._process.stderr.close()
+        os.close(self._lifeline)
+        self._last_words()
+        for descriptor in (self._in, self._out, self._report):
+            os.close(descriptor)
 
 
 class Remote:
@@ -288,26 +355,31 @@ def _report(line: bytes) -> dict[str, Any]:
 
 @cache
 def _surroundings() -> dict[str, Any]:
-    """What every child needs: the sources of its side, Python's places, and where PyTorch is."""
-    import numpy
-    import torch
-
+    """What every child needs: the sources of its side, and where PyTorch is."""
     modules = dict(CHILD_MODULES)
     for path in sorted((PACKAGE / "checks/probes").glob("*.py")):
         if path.stem != "__init__":
             modules[f"labutils.checks.probes.{path.stem}"] = str(path.relative_to(PACKAGE))
     sources = {name: (PACKAGE / path).read_text() if path else "" for name, path in modules.items()}
-    packages = [str(Path(module.__file__ or "").parent.parent) for module in (torch, numpy)]
-    return {
-        "sources": sources,
-        "packages": packages,
-        "visible": list(dict.fromkeys([sys.prefix, sys.base_prefix, sys.exec_prefix, *packages])),
-    }
+    return {"sources": sources, "packages": _packages()}
+
+
+def _packages() -> list[str]:
+    """Where PyTorch and NumPy are installed."""
+    import numpy
+    import torch
+
+    return list(dict.fromkeys(str(Path(module.__file__ or "").parent.parent) for module in (torch, numpy)))
+
+
+def _visible() -> list[str]:
+    """The folders that every child can read: Python's and its packages'."""
+    return list(dict.fromkeys([sys.prefix, sys.base_prefix, sys.exec_prefix, *_packages()]))
 
 
 def _hidden(more: tuple[Path, ...]) -> list[str]:
     """What lies where a child can see it and must not be read: references, solutions, and what the caller names."""
-    packages = {Path(place) for place in (*_surroundings()["packages"], *sys.path) if place}
+    packages = {Path(place) for place in (*_packages(), *sys.path) if place}
     answers = [packages_dir.joinpath(*name.split(".")) for packages_dir in packages for name in standin.WITHHELD]
     course = PACKAGE.parent
     beside = sorted(course.iterdir()) if (course / "pyproject.toml").exists() else []

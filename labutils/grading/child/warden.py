@@ -1,14 +1,16 @@
-"""Started by the grader as a script, for one submission: makes the sandbox, and watches over the process in it.
+"""Started by the grader as a script, once: loads PyTorch, and forks a process for each submission.
 
-    python -I -B warden.py
+    python -I -B warden.py SOCKET
 
-The first line of standard input holds the settings. What follows there goes to the process inside, whose replies leave
-by standard output. When that process has ended, all it left behind is killed, and how it ended is written to standard
-error, a line of JSON.
+A line of standard input has the sources of the grader's code for this side. Over the socket come four descriptors for
+each submission: its requests, its replies, a report, and a pipe that stays open as long as the grader wants it to live.
+
+The forked process makes the sandbox, forks once more, and watches over the process inside. When that has ended, all it
+left behind is killed, and how it ended is reported, a line of JSON.
 
 With namespaces, the process inside sees a file system of its own: Python and its packages, read-only, an empty /tmp,
-and nothing else. It has no network. It runs as no one in particular where the grader is root. Only the standard library
-is used here.
+and nothing else. It has no network. It runs as no one in particular where the grader is root. The submission's process
+inherits PyTorch loaded and nothing that is secret.
 """
 
 import ctypes
@@ -17,7 +19,9 @@ import importlib.util
 import json
 import os
 import resource
+import select
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -43,6 +47,13 @@ MOST_PROCESSES = 32
 MOST_OPEN_FILES = 256
 PAUSE_S = 0.1
 INFRA = 70
+MODULES = (
+    "numpy",
+    "torch",
+    "labutils.checks.transport",
+    "labutils.grading.child.serve",
+    *(f"labutils.grading.child.{name}" for name in ("standin", "wire")),
+)
 
 
 class Impossible(Exception):
@@ -50,11 +61,38 @@ class Impossible(Exception):
 
 
 def main() -> None:
-    """Make the sandbox, run the process in it, and say how it ended."""
+    """Load what every submission needs, and fork for each one."""
+    loaded = json.loads(sys.stdin.buffer.readline())
+    sys.path += [place for place in loaded["packages"] if place not in sys.path]
+    sys.meta_path.insert(0, Sources(loaded["sources"]))
+    for name in MODULES:
+        importlib.import_module(name)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    nursery = os.getpid()
+    with socket.socket(fileno=int(sys.argv[1])) as grader:
+        while True:
+            said, descriptors, _, _ = socket.recv_fds(grader, 1, 4)
+            if not said:
+                return
+            if not os.fork():
+                grader.close()
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                os.setsid()
+                for number, descriptor in enumerate(descriptors[:3]):
+                    os.dup2(descriptor, number)
+                    os.close(descriptor)
+                _one(nursery, descriptors[3])
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+
+def _one(nursery: int, lifeline: int) -> None:
+    """Make the sandbox for one submission, run its process, and report how it ended. Does not return."""
     settings = json.loads(_first_line())
     settings["uid"] = FIRST_UID + os.getpid() % UIDS if os.getuid() == 0 else os.getuid()
-    _die_with_parent(signal.SIGTERM, settings["parent"])
+    settings["lifeline"] = lifeline
     try:
+        _die_with_parent(signal.SIGTERM, nursery)
         if settings["namespaces"]:
             _enter_namespaces(settings)
         else:
@@ -76,7 +114,7 @@ def _first_line() -> bytes:
     while not line.endswith(b"\n"):
         byte = os.read(0, 1)
         if not byte:
-            raise SystemExit(INFRA)
+            os._exit(INFRA)
         line += byte
     return line
 
@@ -103,10 +141,18 @@ def _watch(settings: dict[str, Any]) -> dict[str, Any]:
             break
         if sum(_used(pid) for pid in _descendants()) > settings["memory"]:
             report = {"memory": True}
-        elif time.monotonic() > end or (happened and happened.si_signo == signal.SIGTERM):
+        elif time.monotonic() > end or _closed(settings["lifeline"]) or _is_end(happened):
             report = {"stopped": True}
     _kill_descendants()
     return report
+
+
+def _closed(lifeline: int) -> bool:
+    return bool(select.select([lifeline], [], [], 0)[0])
+
+
+def _is_end(happened: signal.struct_siginfo | None) -> bool:
+    return happened is not None and happened.si_signo == signal.SIGTERM
 
 
 def _reap(inside: int) -> dict[str, Any]:
@@ -163,6 +209,7 @@ def _become_inside(settings: dict[str, Any]) -> None:
     """Take on the limits, load the rest of the grader's code for this side, and serve. Does not return."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
+        os.close(settings["lifeline"])
         os.setsid()
         _take_on_limits(settings)
         _drop_privileges(settings)
@@ -176,8 +223,8 @@ def _become_inside(settings: dict[str, Any]) -> None:
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         os.environ.clear()
         os.environ.update(environment | threads | {"MPLBACKEND": "agg", "USER": "student"})
-        sys.path += [place for place in settings["packages"] if place not in sys.path]
-        sys.meta_path.insert(0, Sources(settings["sources"]))
+        if not os.access(os.__file__, os.R_OK):
+            raise Impossible(f"the submission's user can't read {os.__file__}")
         serve = importlib.import_module("labutils.grading.child.serve")
         serve.main(settings["largest"])
     except BaseException as error:
@@ -265,9 +312,8 @@ def _enter_namespaces(settings: dict[str, Any]) -> None:
         Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
     first = os.fork()
     if first:
-        os.close(0)
-        os.close(1)
-        os.close(2)
+        for descriptor in (0, 1, 2, settings["lifeline"]):
+            os.close(descriptor)
         signal.signal(signal.SIGTERM, lambda _number, _frame: os.kill(first, signal.SIGKILL))
         while True:
             with suppress(InterruptedError):
