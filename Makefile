@@ -5,22 +5,23 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 PAGE := _build/html/index.html
+TWO_AT_A_TIME := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help book test quick serve notebooks bank lint gradescope bench margins clean
+.PHONY: help book test quick serve notebooks bank lint gradescope bench bench-training margins clean
 
 help:  ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 book: $(READY)  ## run every chapter and build the book
 	@$(BIN)/jupyter-book build . -W --keep-going -n
 	@echo "The book is ready: open $(CURDIR)/$(PAGE)"
 
 test: lint book  ## everything: lint, types, unit tests, the built book
-	$(BIN)/pytest
+	$(BIN)/pytest $(TWO_AT_A_TIME)
 
 quick: lint  ## what needs no build, in under three minutes
-	$(BIN)/pytest -m "not book and not builds and not slow"
+	$(BIN)/pytest $(TWO_AT_A_TIME) -m "not book and not builds and not slow"
 
 serve: book  ## show the built book at http://localhost:8000
 	$(BIN)/python -m http.server --bind localhost --directory _build/html 8000
@@ -42,6 +43,9 @@ gradescope: $(READY)  ## write the autograder of a sheet: make gradescope SHEET=
 bench: $(READY)  ## speed against torchvision, a plain training loop and nbclient, side by side
 	$(BIN)/python experiments/bench.py
 	$(BIN)/python experiments/bench_grading.py
+
+bench-training: $(READY)  ## images a second at full size, against the usual way to train on CIFAR-10
+	$(BIN)/python -m experiments.bench_training
 
 margins: $(READY)  ## re-run the chapters' claims over ten seeds, at one thread and at two
 	$(BIN)/python experiments/margins.py

@@ -1,16 +1,14 @@
 """The book's own Sphinx extension.
 
 It gives the kernels their settings, re-executes the chapters when something that they read has changed, takes the
-solutions out of the exercise sheets, offers each page's notebook, draws figures in the page's colours, and loads from
-the book itself what scripts a page needs.
+solutions out of the exercise sheets, and offers each page's notebook. Its other parts draw figures in the page's
+colours, set questions with their choices, and finish each page.
 """
 
 import hashlib
 import os
 import platform
-import re
 import shutil
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,6 @@ from docutils import nodes
 from solutions import without_solutions
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
-from sphinx.util.fileutil import copy_asset
 
 import notebooks
 
@@ -30,6 +27,7 @@ READ_BY_PAGES = (
     "requirements.txt",
     "_ext/kernel/*",
 )
+BORROWING = ("{figure-of}", ".md::", "{nb-exec-table}")
 NOT_READ_BY_PAGES = ("labutils/checks/", "labutils/grading/")
 
 
@@ -41,6 +39,7 @@ def prepare_kernels(app: Sphinx, _config: object) -> None:
     os.environ["IPYTHONDIR"] = str(profile)
     os.environ["MATPLOTLIBRC"] = str(HERE / "kernel" / "matplotlibrc")
     os.environ["TQDM_DISABLE"] = "1"
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # a thread that waits leaves its core to others
 
 
 def forget_stale_outputs(app: Sphinx, config: Any) -> None:
@@ -65,6 +64,12 @@ def fingerprint_of_inputs(root: Path) -> str:
         if not name.startswith(NOT_READ_BY_PAGES):
             digest.update(f"\n{name}\n".encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def pages_that_borrow(app: Sphinx, _env: object, _added: set[str], _changed: set[str], _removed: set[str]) -> list[str]:
+    """The pages that show what others measured, and are read again in each build, since those may have changed."""
+    sources = {page: Path(app.env.doc2path(page)).read_text() for page in app.env.found_docs}
+    return [page for page, text in sources.items() if any(word in text for word in BORROWING)]
 
 
 def strip_solutions(_app: Sphinx, docname: str, source: list[str]) -> None:
@@ -136,63 +141,28 @@ def write_notebooks(app: Sphinx, _error: Exception | None) -> None:
         file.write_text(notebooks.written(page, root))
 
 
-def inline_figures(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Replace each drawing that a cell made by inline SVG, whose black is the page's text colour."""
-    for number, image in enumerate(list(doctree.findall(nodes.image))):
-        path = Path(app.srcdir, image["uri"])
-        if path.suffix == ".svg" and "jupyter_execute" in path.parts:
-            html = themed_svg(path.read_text(), f"f{number}-", image.get("alt", ""))
-            image.replace_self(nodes.raw("", html, format="html"))
-
-
-def themed_svg(svg: str, prefix: str, alt: str) -> str:
-    """``svg`` as part of a page: named ``alt``, in the text's colour where it is black, with only the ids that it uses.
-
-    These start with ``prefix``, so that they are unique in the page.
-    """
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
-    used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg))
-    svg = re.sub(r' id="([^"]*)"', lambda match: match[0] if match[1] in used else "", svg)
-    svg = re.sub(r'( id="|href="#|url\(#)', rf"\g<1>{prefix}", svg)
-    svg = re.sub(r"#000000|\bblack\b", "currentColor", svg)
-    return svg.replace("<svg", f'<svg class="drawing" role="img" aria-label="{escape(alt)}"', 1)
-
-
-def drop_unneeded_scripts(
-    app: Sphinx, pagename: str, _template: str, context: dict[str, Any], _doctree: nodes.document | None
-) -> None:
-    """Leave out Thebe, which this book does not use, and MathJax where the page itself has no maths."""
-    unneeded = ["thebe"]
-    if not app.env.get_domain("math").data["has_equations"].get(pagename):
-        unneeded.append(app.config.mathjax_path)
-    context["script_files"] = [
-        script
-        for script in context["script_files"]
-        if not any(word in f"{script.filename} {script.attributes.get('body', '')}".lower() for word in unneeded)
-    ]
-
-
-def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
-    """Put MathJax and its licence beside the pages, where ``mathjax_path`` points."""
-    if error is None and app.builder.format == "html":
-        copy_asset(HERE / "mathjax", Path(app.outdir) / "_static" / "mathjax")
-
-
 def forget_pages_with_warnings(app: Sphinx, _error: Exception | None) -> None:
     """Let the next build read every page again after a warning, so that it fails again."""
     if app._warncount:
         (Path(app.doctreedir) / "environment.pickle").unlink(missing_ok=True)
 
 
+def fingerprint_of_extension() -> str:
+    """A hash of the extension's own files."""
+    files = sorted(path for pattern in ("*.py", "templates/*", "widgets/*") for path in HERE.glob(pattern))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the extension."""
+    app.add_config_value("course_extension", fingerprint_of_extension(), "env")  # a new one writes every page anew
+    for part in ("choices", "drawings", "pages"):
+        app.setup_extension(part)
     app.connect("config-inited", prepare_kernels)
     app.connect("config-inited", forget_stale_outputs)
+    app.connect("env-get-outdated", pages_that_borrow)
     app.connect("source-read", strip_solutions)
-    app.connect("doctree-resolved", inline_figures)
     app.connect("html-page-context", offer_notebook, priority=900)
-    app.connect("html-page-context", drop_unneeded_scripts, priority=900)
     app.connect("build-finished", write_notebooks)
-    app.connect("build-finished", copy_mathjax)
     app.connect("build-finished", forget_pages_with_warnings)
     return {"parallel_read_safe": True}

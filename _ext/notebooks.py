@@ -15,6 +15,7 @@ from typing import Any
 
 import nbformat
 import yaml
+from choices import VERDICTS, parse_choices
 from markdown_it import MarkdownIt
 from myst_nb.core.read import read_myst_markdown_notebook
 from nbformat import NotebookNode
@@ -108,11 +109,22 @@ class PlainMarkdown:
         """The lines that stand for a directive."""
         name, _, argument = info.partition("}")
         if name == "{dropdown":
-            summary = f"<summary>{self.inline(argument.strip())}</summary>"
-            return ["<details>", summary, "", *self.convert(content.strip()).split("\n"), "", "</details>"]
+            return self.folded(argument.strip(), content.strip())
+        if name == "{choices":
+            try:
+                choices = parse_choices(content)
+            except ValueError as error:
+                raise ValueError(f"{self.page}.md: {error}") from error
+            folded = (self.folded(c.text, f"**{VERDICTS[c.right]}** {c.explanation}") for c in choices)
+            return [line for lines in folded for line in lines]
         if name == "{footbibliography":
             return ["## References", "", *self.references()]
         raise ValueError(f"{self.page}.md: a notebook can't show the directive {info!r}.")
+
+    def folded(self, summary: str, content: str) -> list[str]:
+        """``content``, folded under ``summary``."""
+        opening = ["<details>", f"<summary>{self.inline(summary)}</summary>", ""]
+        return [*opening, *self.convert(content).split("\n"), "", "</details>"]
 
     def inline(self, line: str) -> str:
         """A line of text with its roles and links replaced."""

@@ -35,8 +35,8 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def compare(title: str, ours: Callable[[], object], theirs: Callable[[], object]) -> list[float]:
-    """Time both in turns, the order changing from pair to pair, print theirs/ours, and return the times of ours."""
+def compare(title: str, ours: Callable[[], object], theirs: Callable[[], object]) -> tuple[list[float], list[float]]:
+    """Time both in turns, the order changing from pair to pair, print theirs/ours, and return the times of both."""
     for work in (ours, theirs):
         work()
     times: dict[Callable[[], object], list[float]] = {ours: [], theirs: []}
@@ -45,7 +45,7 @@ def compare(title: str, ours: Callable[[], object], theirs: Callable[[], object]
             times[work].append(seconds(work))
     ratios = [b / a for a, b in zip(times[ours], times[theirs], strict=True)]
     print(f"{title}: {summary(ratios, '.3f')} times as fast")
-    return times[ours]
+    return times[ours], times[theirs]
 
 
 def summary(values: list[float], form: str) -> str:
@@ -115,7 +115,7 @@ def main() -> None:
     def fit_epoch() -> None:
         fit(models.cifar_resnet(20, in_channels=1), digits, epochs=1, device="cpu", progress=False)
 
-    times = compare("ResNet-20 epoch on digits, fit against a plain loop", fit_epoch, lambda: plain_epoch(digits))
+    times, _ = compare("ResNet-20 epoch on digits, fit against a plain loop", fit_epoch, lambda: plain_epoch(digits))
     speeds = [len(digits.train_images) / taken for taken in times]
     print(f"fit: {summary(speeds, '.0f')} images a second")
     compare("import of torch alone against torch and labutils", importing("torch, labutils"), importing("torch"))

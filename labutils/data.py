@@ -1,7 +1,13 @@
 """The image sets of the course, all in one shape: :class:`ImageData`."""
 
+import hashlib
+import math
+import os
 import tarfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +45,13 @@ class ImageData:
         if images.dtype == torch.uint8:
             images = images.float() / 255
         return (images - self.mean.to(images.device)) / self.std.to(images.device)
+
+    def checksum(self) -> str:
+        """SHA-256 of all images and labels, to tell whether two runs saw the same."""
+        digest = hashlib.sha256()
+        for part in (self.train_images, self.train_labels, self.test_images, self.test_labels):
+            digest.update(f"{part.dtype} {tuple(part.shape)}\n".encode() + part.numpy().tobytes())
+        return digest.hexdigest()
 
 
 def digits() -> ImageData:
@@ -117,14 +130,20 @@ def _unpack(root: Path, archive: Path, cifar: Any) -> None:
         ) from error
 
 
-def image_folder(root: str | Path) -> ImageData:
-    """Images from ``root/train/<class>/`` and ``root/test/<class>/``, all of one size, as uint8 in RGB.
+def image_folder(root: str | Path, size: int | None = None) -> ImageData:
+    """Images from ``root/train/<class>/`` and ``root/test/<class>/`` (or ``root/val/<class>/``), as uint8 in RGB.
 
-    Raises DataError if a folder is missing, the two parts differ in classes, a file is no picture, or sizes differ.
+    Without ``size`` they must all have one size. With it, each picture's shorter side is scaled to ``size`` times 8/7
+    (224 to 256, as usual for ImageNet), and its middle square is kept: whole of a training image, so that windows of
+    ``size`` can be cut from it, and the middle ``size`` x ``size`` of a test image.
+
+    Raises DataError if a folder is missing, the two parts differ in classes, a file is no picture, sizes differ, or
+    the images are more than this machine's memory holds.
     """
     root = Path(root)
+    test_name = "val" if (root / "val").is_dir() and not (root / "test").exists() else "test"
     image_folders: list[Any] = []
-    for part in ("train", "test"):
+    for part in ("train", test_name):
         try:
             image_folders.append(load_torchvision().datasets.ImageFolder(root / part))
         except FileNotFoundError as error:
@@ -133,30 +152,54 @@ def image_folder(root: str | Path) -> ImageData:
     if train.classes != test.classes:
         differing = sorted(set(train.classes) ^ set(test.classes))
         raise DataError(
-            f"{root}/train and {root}/test must have the same classes; only one has {', '.join(differing)}."
+            f"{root}/train and {root}/{test_name} must have the same classes; only one has {', '.join(differing)}."
         )
-    return _from_uint8(_read_images(train), train.targets, _read_images(test), test.targets, train.classes)
+    train_images, test_images = _read_images(train, size), _read_images(test, size)
+    if size is not None:
+        edge = (test_images.shape[1] - size) // 2
+        test_images = np.ascontiguousarray(test_images[:, edge : edge + size, edge : edge + size])
+    return _from_uint8(train_images, train.targets, test_images, test.targets, train.classes)
 
 
-def _read_images(folder: Any) -> np.ndarray:
-    """All pictures of a torchvision ImageFolder, (N, H, W, 3)."""
-    first_path = folder.samples[0][0]
-    images: np.ndarray | None = None
-    for i, (path, _) in enumerate(tqdm(folder.samples, desc=f"reading {folder.root}", unit="image")):
-        try:
-            image = np.asarray(folder.loader(path))
-        except OSError as error:
-            raise DataError(f"{path} is not a readable picture: delete or replace it ({error}).") from error
-        if images is None:
-            images = np.empty((len(folder.samples), *image.shape), np.uint8)
-        if image.shape != images.shape[1:]:
-            raise DataError(
-                f"all images must have one size, so resize them first: "
-                f"{path} is {_size(image)}, {first_path} is {_size(images[0])}."
-            )
-        images[i] = image
-    assert images is not None  # ImageFolder refuses an empty folder
+def _read_images(folder: Any, size: int | None) -> np.ndarray:
+    """All pictures of a torchvision ImageFolder, (N, H, W, 3). With ``size``, the squares that image_folder keeps."""
+    paths = [path for path, _ in folder.samples]
+    read = partial(_read_image, load=folder.loader, edge=None if size is None else size * 8 // 7)
+    first = read(paths[0])
+    _refuse_too_many_bytes(len(paths) * first.nbytes, folder.root)
+    images = np.empty((len(paths), *first.shape), np.uint8)
+    bar = tqdm(desc=f"reading {folder.root}", unit="image", total=len(paths))
+    with bar, ThreadPoolExecutor(os.cpu_count()) as threads:
+        for start in range(0, len(paths), 1000):
+            for i, image in enumerate(threads.map(read, paths[start : start + 1000]), start):
+                if image.shape != first.shape:
+                    raise DataError(
+                        f"all images must have one size, so resize them first: "
+                        f"{paths[i]} is {_size(image)}, {paths[0]} is {_size(first)}."
+                    )
+                images[i] = image
+                bar.update()
     return images
+
+
+def _read_image(path: str, load: Callable[[str], Any], edge: int | None) -> np.ndarray:
+    """One picture, (H, W, 3); with ``edge``, scaled so that its shorter side is ``edge``, and cut to its middle."""
+    from PIL import Image, ImageOps
+
+    try:
+        image = load(path)
+    except OSError as error:
+        raise DataError(f"{path} is not a readable picture: delete or replace it ({error}).") from error
+    return np.asarray(image if edge is None else ImageOps.fit(image, (edge, edge), Image.Resampling.BILINEAR))
+
+
+def _refuse_too_many_bytes(count: int, root: str) -> None:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
+    if count > 0.8 * memory:
+        raise DataError(
+            f"the images in {root} take {count / 2**30:.1f} GiB and this machine has {memory / 2**30:.1f}: "
+            f"choose fewer images or a smaller size."
+        )
 
 
 def _size(image: np.ndarray) -> str:

@@ -3,6 +3,8 @@
 import json
 import os
 import platform
+import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -19,37 +21,77 @@ def names() -> list[str]:
     return sorted(path.stem for path in _folder().glob("*.json"))
 
 
-def load(name: str) -> dict[str, Any]:
+def load(name: str, folder: Path | None = None) -> dict[str, Any]:
     """The record called ``name``. Raises FileNotFoundError, with the names there are, if there is none."""
-    file = _folder() / f"{name}.json"
+    file = (folder or _folder()) / f"{name}.json"
     if not file.exists():
         raise FileNotFoundError(f"there is no recorded run {name!r}; there are: {', '.join(names()) or 'none'}.")
     return json.loads(file.read_text())
 
 
-def save(name: str, script: str, settings: dict[str, Any], results: Any) -> Path:
-    """Write ``experiments/runs/<name>.json`` with the date, versions and hardware beside the results."""
-    record = {
-        "name": name,
-        "script": script,
-        "settings": settings,
-        "date": datetime.now(UTC).date().isoformat(),
-        "versions": {
-            "python": platform.python_version(),
-            **{package: version(package) for package in ("torch", "scikit-learn")},
-        },
-        "hardware": processor(),
-        "results": results,
-    }
-    file = _IN_REPOSITORY / f"{name}.json"
+def trainings() -> list[dict[str, Any]]:
+    """The records of ``experiments/train.py`` on CIFAR-10, by depth, plain before residual, and by seed."""
+    runs = [run for run in map(load, names()) if run["script"] == "experiments/train.py" and "depth" in run["settings"]]
+    return sorted(runs, key=lambda run: (run["settings"]["depth"], kind(run), run["settings"]["seed"]))
+
+
+def kind(run: dict[str, Any]) -> str:
+    """ "plain", "residual" with shortcut A, or "residual, B": the network that a record of trainings() is about."""
+    return {None: "plain", "A": "residual"}.get(run["settings"]["shortcut"], f"residual, {run['settings']['shortcut']}")
+
+
+def save(
+    name: str,
+    script: str,
+    settings: dict[str, Any],
+    results: Any,
+    *,
+    folder: Path = _IN_REPOSITORY,
+    made: dict[str, Any] | None = None,
+    **more: Any,
+) -> Path:
+    """Write ``<folder>/<name>.json``, whole or not at all, with where the results come from beside them.
+
+    ``made`` is what :func:`origin` said at the start of a run that took long. ``more`` is added to the record.
+    """
+    head = {"name": name, "script": script, "settings": settings}
+    record = head | (made or origin()) | more | {"results": results}
+    file = folder / f"{name}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(record, indent=1) + "\n")
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(record, indent=1) + "\n")
+    part.replace(file)
     return file
 
 
-def processor() -> str:
-    """The graphics card's name where there is one, else the processor's with its number of cores."""
-    if torch.cuda.is_available():
+def origin(packages: Sequence[str] = ("torch", "scikit-learn")) -> dict[str, Any]:
+    """Today's date, the versions of Python and ``packages``, the hardware, and the commit of the code."""
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "versions": {"python": platform.python_version(), **{package: version(package) for package in packages}},
+        "hardware": processor(),
+        "git_commit": git_commit(),
+    }
+
+
+def git_commit() -> str:
+    """The commit of ``labutils/`` and ``experiments/``, and whether their code differs from it."""
+
+    def git(*arguments: str) -> str:
+        command = ("git", "-C", str(_IN_REPOSITORY.parent.parent), *arguments)
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        commit = git("rev-parse", "HEAD")
+        changed = git("status", "--porcelain", "--", "labutils", "experiments/*.py")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return f"{commit} with uncommitted changes" if changed else commit
+
+
+def processor(gpu: bool = True) -> str:
+    """The name of the graphics card, where there is one and ``gpu``, else the processor's with its number of cores."""
+    if gpu and torch.cuda.is_available():
         return torch.cuda.get_device_name()
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []

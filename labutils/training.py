@@ -4,11 +4,14 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, Literal, TypeVar
 
+import numpy as np
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from joblib import Parallel, delayed
 from torch import Tensor, nn
@@ -18,6 +21,7 @@ from labutils.data import ImageData
 
 Result = TypeVar("Result")
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
+Schedule = Callable[[int, int], float]
 
 
 @dataclass
@@ -26,13 +30,14 @@ class History:
 
     ``train_loss`` (cross-entropy, nats) and ``train_error`` (percent) are means over the epoch's batches, each taken
     in training mode before its step. ``test_error`` (percent) and ``seconds`` (since the start, the time for testing
-    included) are taken at the end of the epoch.
+    included) are taken at the end of the epoch, and ``lr`` is the learning rate of its last step.
     """
 
     train_loss: list[float] = field(default_factory=list)
     train_error: list[float] = field(default_factory=list)
     test_error: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    lr: list[float] = field(default_factory=list)
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -56,15 +61,40 @@ def learning_rate(step: int, steps: int, warmup: int) -> float:
     return (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))) / 2
 
 
+def step_schedule(step: int, steps: int, warmup: int = 0) -> float:
+    """He et al.'s rate at ``step`` (0, 1, ...) as a share of its peak: divided by 10 at half and at three quarters.
+
+    For the first ``warmup`` steps it is a tenth, as the paper needed for 110 layers.
+    """
+    if step < warmup:
+        return 0.1
+    return (1, 0.1, 0.01)[(2 * step >= steps) + (4 * step >= 3 * steps)]
+
+
+def windows(images: Tensor, top: Tensor, left: Tensor, height: int, width: int) -> Tensor:
+    """(N, C, H, W) -> (N, C, height, width): from each image the window whose corner lies at its ``top``, ``left``.
+
+    ``top`` and ``left`` are (N,), int64. The result is stored channels last.
+    """
+    place = images.device
+    rows = (top[:, None] + torch.arange(height)).to(place)[:, :, None]
+    columns = (left[:, None] + torch.arange(width)).to(place)[:, None, :]
+    image = torch.arange(len(images), device=place)[:, None, None]
+    return images[image, :, rows, columns].permute(0, 3, 1, 2)
+
+
+def random_window(images: Tensor, height: int, width: int, generator: torch.Generator) -> Tensor:
+    """(N, C, H, W) -> (N, C, height, width): a window of each image, every place as likely."""
+    count, _, full_height, full_width = images.shape
+    top = torch.randint(full_height - height + 1, (count,), generator=generator)
+    left = torch.randint(full_width - width + 1, (count,), generator=generator)
+    return windows(images, top, left, height, width)
+
+
 def random_crop(images: Tensor, padding: int, generator: torch.Generator) -> Tensor:
     """(N, C, H, W) -> the same shape: each image padded with zeros and cut out again at an offset of its own."""
-    count, _, height, width = images.shape
     padded = F.pad(images, (padding, padding, padding, padding))
-    top, left = torch.randint(2 * padding + 1, (2, count, 1), generator=generator)
-    rows = (top + torch.arange(height))[:, :, None]
-    columns = (left + torch.arange(width))[:, None, :]
-    image = torch.arange(count)[:, None, None]
-    return padded[image, :, rows, columns].permute(0, 3, 1, 2)
+    return random_window(padded, images.shape[2], images.shape[3], generator)
 
 
 def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -76,6 +106,161 @@ def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
 def crop_and_flip(images: Tensor, generator: torch.Generator) -> Tensor:
     """He et al.'s augmentation for CIFAR-10: four pixels of padding, a random crop and a random flip."""
     return random_flip(random_crop(images, 4, generator), generator)
+
+
+class Trainer:
+    """SGD on the cross-entropy, an epoch at a time, with a state that can be saved and continued from.
+
+    ``schedule(step, steps)`` is the learning rate as a share of ``lr``. ``augment`` changes each batch of training
+    images before it is normalised. ``seed`` fixes the order of the images and the augmentation; the weights are the
+    caller's to seed. With ``autocast``, convolutions compute in bfloat16 while the weights stay float32.
+
+    ``wrap`` makes of the model, once it is on its device, what is called to train it: its compiled or its distributed
+    form. Of ``world`` processes, each trains on its own share of every batch.
+
+    Raises ValueError for an unknown device, and for batches with fewer images than there are processes.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        data: ImageData,
+        *,
+        epochs: int,
+        batch_size: int,
+        lr: float,
+        momentum: float,
+        weight_decay: float,
+        schedule: Schedule,
+        augment: Augmentation | None,
+        seed: int,
+        device: str,
+        autocast: bool = False,
+        wrap: Callable[[nn.Module], nn.Module] = lambda model: model,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        count = len(data.train_images)
+        smallest = min(batch_size, count % batch_size or batch_size)
+        if smallest < world:
+            raise ValueError(f"a batch of {smallest} images can't be shared by {world} processes: change batch_size.")
+        self.device = choose_device(device)
+        self.model, self.data, self.epochs = model, data, epochs
+        nn.utils.convert_conv2d_weight_memory_format(model.to(self.device), torch.channels_last)
+        self.images, self.labels = (near(part, self.device) for part in (data.train_images, data.train_labels))
+        self.batch_size, self.augment = batch_size, augment
+        self.steps = epochs * math.ceil(count / batch_size)
+        self.lr, self.schedule = lr, schedule
+        self.optimizer = torch.optim.SGD(model.parameters(), lr, momentum, weight_decay=weight_decay, fused=True)
+        self.order = torch.Generator().manual_seed(seed)
+        self.autocast = partial(torch.autocast, self.device.type, torch.bfloat16) if autocast else nullcontext
+        self.forward = wrap(model)
+        self.rank, self.world = rank, world
+        self.history = History()
+
+    def run_epoch(self, advance: Callable[[int], object] = lambda images: None) -> None:
+        """Train for an epoch, test, and append to ``history``. ``advance(images)`` is called after each step.
+
+        Raises FloatingPointError if the training loss is not finite.
+        """
+        start = time.perf_counter()
+        history, count = self.history, len(self.images)
+        step = len(history.lr) * math.ceil(count / self.batch_size)
+        totals = torch.zeros(2, device=self.device)  # the sum of the losses, the number of wrong answers
+        self.model.train()
+        shuffled = torch.randperm(count, generator=self.order).to(self.images.device)
+        noise = self._generator_of_this_process()
+        for batch in shuffled.split(self.batch_size):
+            self.optimizer.param_groups[0]["lr"] = self.lr * self.schedule(step, self.steps)
+            totals += self._train_step(batch, noise)
+            step += 1
+            advance(len(batch))
+        if self.world > 1:
+            dist.all_reduce(totals)
+        loss_sum, wrong = totals.tolist()
+        if not math.isfinite(loss_sum):
+            raise FloatingPointError(
+                f"the training loss is no longer finite in epoch {len(history.lr) + 1}: try a lower lr than {self.lr}."
+            )
+        history.train_loss.append(loss_sum / count)
+        history.train_error.append(100 * wrong / count)
+        history.test_error.append(evaluate(self.model, self.data, "test")[1])
+        history.seconds.append((history.seconds or [0.0])[-1] + time.perf_counter() - start)
+        history.lr.append(self.optimizer.param_groups[0]["lr"])
+
+    def _train_step(self, batch: Tensor, noise: torch.Generator) -> Tensor:
+        """One step on this process's share of the batch: its sum of losses and number of wrong answers, (2,)."""
+        share = batch[self.rank :: self.world]
+        images = self.images[share] if self.augment is None else self.augment(self.images[share], noise)
+        labels = self.labels[share].to(self.device)
+        x = self.data.normalise(images.to(self.device)).contiguous(memory_format=torch.channels_last)
+        with self.autocast():
+            logits = self.forward(x)
+        loss = F.cross_entropy(logits.float(), labels)
+        self.optimizer.zero_grad()
+        (loss * (len(share) * self.world / len(batch))).backward()  # DDP averages over processes, we over images
+        self.optimizer.step()
+        return torch.stack([loss.detach() * len(share), (logits.argmax(1) != labels).sum()])
+
+    def _generator_of_this_process(self) -> torch.Generator:
+        """The source of this epoch's augmentation. Only one that no other process draws from keeps them different."""
+        if self.world == 1:
+            return self.order
+        origin = (self.order.initial_seed(), len(self.history.lr), self.rank)
+        return torch.Generator().manual_seed(int(np.random.SeedSequence(origin).generate_state(1)[0]))
+
+    def state_dict(self) -> dict[str, Any]:
+        """What ``load_state_dict`` of a trainer with the same settings needs in order to continue exactly here."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "order": self.order.get_state(),
+            "history": asdict(self.history),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue where ``state`` was taken."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.order.set_state(state["order"])
+        self.history = History(**state["history"])
+
+
+def near(tensor: Tensor, device: torch.device) -> Tensor:
+    """``tensor`` on a GPU where it takes less than half of the memory that is free there, else as it is."""
+    if device.type == "cuda" and tensor.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
+        return tensor
+    return tensor.to(device)
+
+
+def faster_in_bfloat16(device: torch.device) -> bool:
+    """Whether convolutions are faster in bfloat16 than in float32 here.
+
+    A processor may have the instructions and still be slower with them, so there it is measured.
+    """
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # not in every version of PyTorch
+    if device.type != "cpu" or not (capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")):
+        return False
+    single, half = _convolution(torch.float32), _convolution(torch.bfloat16)
+    pairs = [(_seconds(half), _seconds(single)) for _ in range(10)]
+    best_half, best_single = (min(times) for times in zip(*pairs, strict=True))  # the least disturbed by other work
+    return best_half < 0.8 * best_single
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _convolution(dtype: torch.dtype) -> Callable[[], None]:
+    """Forward and backward pass of one 3x3 convolution, as in a CIFAR net's middle stage."""
+    convolution = nn.Conv2d(32, 32, 3, padding=1, bias=False, dtype=dtype)
+    convolution.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    x = torch.rand(64, 32, 16, 16, dtype=dtype).contiguous(memory_format=torch.channels_last).requires_grad_()
+    return lambda: convolution(x).sum().backward()
 
 
 def fit(
@@ -103,43 +288,28 @@ def fit(
     """
     if not 0 <= warmup < max(epochs, 1):
         raise ValueError(f"warmup must be shorter than the run: {warmup} of {epochs} epochs leave none to train at lr.")
-    place = choose_device(device)
-    nn.utils.convert_conv2d_weight_memory_format(model.to(place), torch.channels_last)
-    images, labels = data.train_images.to(place), data.train_labels.to(place)
-    order = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.SGD(model.parameters(), lr, momentum, weight_decay=weight_decay, fused=True)
-    batches = math.ceil(len(images) / batch_size)
+    trainer = Trainer(
+        model,
+        data,
+        epochs=epochs,
+        batch_size=batch_size,
+        lr=lr,
+        momentum=momentum,
+        weight_decay=weight_decay,
+        schedule=partial(learning_rate, warmup=warmup * math.ceil(len(data.train_images) / batch_size)),
+        augment=augment,
+        seed=seed,
+        device=device,
+    )
     if progress:
-        count = sum(p.numel() for p in model.parameters())
-        print(f"Training {count:,} parameters on {len(images):,} images for {epochs} epochs on {place}, seed {seed}.")
-    history = History()
-    start = time.perf_counter()
-    bar = tqdm if progress else partial(tqdm, disable=True)
-    for epoch in (steps := bar(range(1, epochs + 1), desc="epochs")):
-        model.train()
-        loss_sum = torch.zeros((), device=place)
-        wrong = torch.zeros((), device=place)
-        shuffled = torch.randperm(len(images), generator=order).to(place).split(batch_size)
-        for step, index in enumerate(shuffled, start=(epoch - 1) * batches):
-            batch = images[index] if augment is None else augment(images[index], order)
-            logits = model(data.normalise(batch).contiguous(memory_format=torch.channels_last))
-            loss = F.cross_entropy(logits, labels[index])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.param_groups[0]["lr"] = lr * learning_rate(step, epochs * batches, warmup * batches)
-            optimizer.step()
-            loss_sum += loss.detach() * len(index)
-            wrong += (logits.argmax(1) != labels[index]).sum()
-        history.train_loss.append(loss_sum.item() / len(images))
-        history.train_error.append(100 * wrong.item() / len(images))
-        if not math.isfinite(history.train_loss[-1]):
-            raise FloatingPointError(
-                f"the training loss is no longer finite in epoch {epoch}: try a lower lr than {lr}."
-            )
-        _, test_error = evaluate(model, data, "test")
-        history.test_error.append(test_error)
-        history.seconds.append(time.perf_counter() - start)
-        steps.set_postfix(loss=f"{history.train_loss[-1]:.4f}", test_error=f"{test_error:.1f}%")
+        count, images = sum(p.numel() for p in model.parameters()), len(data.train_images)
+        print(
+            f"Training {count:,} parameters on {images:,} images for {epochs} epochs on {trainer.device}, seed {seed}."
+        )
+    history = trainer.history
+    for _ in (bar := tqdm(range(epochs), desc="epochs", disable=not progress)):
+        trainer.run_epoch()
+        bar.set_postfix(loss=f"{history.train_loss[-1]:.4f}", test_error=f"{history.test_error[-1]:.1f}%")
     return history
 
 
@@ -151,7 +321,8 @@ def evaluate(model: nn.Module, data: ImageData, part: Literal["train", "test"] =
     was_training = model.training
     model.eval()
     loss_sum, wrong = 0.0, 0
-    for index in torch.arange(len(images)).split(1000):
+    at_once = min(1000, max(1, 1000 * 3 * 32 * 32 // images[0].numel()))  # large images need large activations
+    for index in torch.arange(len(images)).split(at_once):
         logits, target = model(data.normalise(images[index].to(place))), labels[index].to(place)
         loss_sum += F.cross_entropy(logits, target, reduction="sum").item()
         wrong += int((logits.argmax(1) != target).sum())

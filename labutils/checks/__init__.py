@@ -67,7 +67,7 @@ def _examined(definition: Exercise, objects: tuple[Any, ...]) -> Result:
     try:
         with guarded():
             result = engine.examine(exam)
-            if result.first_failure is None:
+            if result.first_failure is None or engine.is_unwritten(result.first_failure):
                 return result
             return replace(result, misconception=engine.misconception(exam, result))
     except TimeUp:

@@ -272,8 +272,8 @@ def difference(seen: Tensor | list[float], expected: Tensor | list[float]) -> st
     place = int(off.argmax())
     share = (off > TOLERANCE * scale).double().mean().item()
     return (
-        f"under equal weights {share:.0%} of the values differ, one by most: "
-        f"expected {b.flatten()[place].item():.4f}, got {a.flatten()[place].item():.4f}"
+        f"under equal weights {share:.0%} of the values differ, and where they differ most "
+        f"{b.flatten()[place].item():.4f} was expected, but got {a.flatten()[place].item():.4f}"
     )
 
 

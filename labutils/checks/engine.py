@@ -185,8 +185,12 @@ def _result(exam: Exam, results: tuple[CheckResult, ...]) -> Result:
     if failure is None or failure.status == "error":
         return result
     cause = next(check.cause for check in exercise.checks if check.name == failure.name)
-    unfinished = "NotImplementedError" in failure.message
-    return result if unfinished else replace(result, cause=cause)
+    return result if is_unwritten(failure) else replace(result, cause=cause)
+
+
+def is_unwritten(failure: CheckResult) -> bool:
+    """Whether a check failed for want of the learner's code, of which nothing more is to be said."""
+    return "(NotImplementedError)" in failure.message
 
 
 Fingerprint = list[str | float]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import groupby
 from typing import Literal
 
 Status = Literal["passed", "failed", "blocked", "undecided", "error"]
@@ -53,6 +54,8 @@ class Result:
     @property
     def headline(self) -> str:
         """One line: the exercise and its points."""
+        if not self.max_score:
+            return f"{self.exercise}: not checked"
         end = ", solved" if self.passed else ""
         return f"{self.exercise}: {self.score} of {self.max_score} points{end}"
 
@@ -62,7 +65,8 @@ class Result:
         for status in ("passed", "failed", "error", "undecided", "blocked"):
             found = [check for check in self.checks if check.status == status]
             if status in ("failed", "error"):
-                result += [(WORDS[status], f"{check.name}: {check.message}") for check in found]
+                for message, group in groupby(found, key=lambda check: check.message):
+                    result.append((WORDS[status], f"{', '.join(check.name for check in group)}: {message}"))
             elif found:
                 message = f" ({found[0].message})" if found[0].message else ""
                 result.append((WORDS[status], ", ".join(check.name for check in found) + message))

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import torch
 
-from labutils.checks.probes import PROBES, Facts, Unusable
+from labutils.checks.probes import Facts, Unusable, observe
 
 SOFT_LIMIT_S = 10
 LONGEST_MESSAGE = 300
@@ -49,7 +49,7 @@ class Local:
     def observe(self, probe: str, args: tuple[Any, ...], shape: tuple[int, ...], salt: int, **options: Any) -> Facts:
         """The facts that the probe found. Raises Failure for whatever the objects raise."""
         try:
-            return PROBES[probe](self.objects, args, shape, salt, **options)
+            return observe(probe, self.objects, args, shape, salt, **options)
         except Unusable as error:
             raise Failure("Unusable", str(error), str(error)) from None
         except TimeUp:

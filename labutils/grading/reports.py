@@ -115,14 +115,20 @@ def for_class(records: Sequence[Record], sheet: str) -> str:
         parts.append(_table("By status", ("status", "submissions"), Counter(m.status for m in marks).most_common()))
         reasons = commonest(marks)
         if reasons:
-            parts.append(_table("What went wrong", ("misconception, or the first check that failed", "times"), reasons))
+            parts.append(
+                _table(
+                    "What went wrong",
+                    ("misconception, else the first check that failed, else the status", "times"),
+                    reasons,
+                )
+            )
     return page(f"{sheet}: the class", "\n".join(parts))
 
 
 def commonest(marks: Sequence[Mark]) -> list[tuple[str, int]]:
     """Why marks of one exercise are not full, the commonest reason first."""
     lost = [mark for mark in marks if mark.status != "passed"]
-    return Counter(mark.misconception or mark.first_failure or IN_WORDS[mark.status] for mark in lost).most_common()
+    return Counter(mark.misconception or mark.first_failure or mark.status for mark in lost).most_common()
 
 
 def _table(caption: str, header: tuple[str, str], rows: Sequence[tuple[str, int]]) -> str:

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from urllib.parse import unquote, urlparse
 
 import yaml
 from bs4 import BeautifulSoup
@@ -30,13 +32,28 @@ def built_pages(root: Path) -> Iterator[tuple[str, BeautifulSoup]]:
 
 
 def dead_anchors(root: Path) -> list[str]:
-    """Links to a place of the same page that isn't there, as a citation without a bibliography leaves them."""
+    """Links to a file of the book that isn't there, or to a place that its page hasn't got.
+
+    A citation without a bibliography leaves such links.
+    """
     faults = []
+    html = root / "_build" / "html"
     for name, page in built_pages(root):
-        ids = {str(tag["id"]) for tag in page.select("[id]")} | {""}
-        targets = {str(link["href"])[1:] for link in page.select('a[href^="#"]')}
-        faults += [f"{name}: nothing has the id {target!r}" for target in sorted(targets - ids)]
+        targets = {str(link["href"]) for link in page.select("a[href]")}
+        for target in sorted(target for target in targets if not urlparse(target).scheme):
+            file, _, place = target.partition("#")
+            path = (html / name).parent.joinpath(unquote(file)) if file else html / f"{name}.html"
+            if not path.is_file():
+                faults.append(f"{name}: there is no {target!r}")
+            elif place and place not in ids_of(path):
+                faults.append(f"{name}: nothing has the id {target!r}")
     return faults
+
+
+@cache
+def ids_of(path: Path) -> set[str]:
+    """The ids in an HTML file."""
+    return {str(tag["id"]) for tag in BeautifulSoup(path.read_text(), "html.parser").select("[id]")}
 
 
 def unclosed_fences(root: Path) -> list[str]:

@@ -1,9 +1,12 @@
 """The build: it fails every time there is something wrong, and executes again only what must be."""
 
+import re
 from pathlib import Path
 
 import pytest
-from course import fingerprint_of_inputs, themed_svg
+from course import fingerprint_of_extension, fingerprint_of_inputs
+from drawings import themed_svg
+from pages import lightened
 
 from tests.conftest import build, make_book
 
@@ -115,16 +118,58 @@ def test_a_new_python_changes_the_fingerprint(tmp_path: Path, monkeypatch: pytes
     assert fingerprint_of_inputs(tmp_path) != before
 
 
+SVG = """<?xml version="1.0"?>
+<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">
+ <metadata>2026</metadata>
+ <style>*{fill: red}</style>
+ <g id="axis">
+  <defs><path id="mark" d="M 0 1.23456" style="stroke: #000000"/></defs>
+  <use xlink:href="#mark" x="12.3456" style="stroke: #3a7fc1; fill: #3a7fc1"/>
+  <use xlink:href="#mark" x="30" style="stroke: #3a7fc1; fill: #3a7fc1"/>
+ </g>
+ <path d="M 0 0 L 9 9" style="fill: none"/>
+ <text style="font-size: 11px; font-family: 'DejaVu Sans', sans-serif">0.0005 black</text>
+</svg>"""
+
+
 def test_a_drawing_takes_the_page_colours_and_keeps_its_own() -> None:
-    svg = (
-        '<?xml?><svg><metadata>2026</metadata><g id="a" style="stroke: #000000; fill: #3a7fc1"/><use href="#a"/>'
-        '<image id="b"/><image id="b"/></svg>'
-    )
-    themed = themed_svg(svg, "f1-", 'two "lines"')
-    assert 'id="f1-a"' in themed
-    assert 'href="#f1-a"' in themed
-    assert themed.count(" id=") == 1
-    assert "stroke: currentColor; fill: #3a7fc1" in themed
-    assert 'role="img" aria-label="two &quot;lines&quot;"' in themed
-    assert "2026" not in themed
-    assert "<?xml" not in themed
+    themed = themed_svg(SVG, "f1-", 'two "black" lines')
+    assert 'role="img" aria-label="two &quot;black&quot; lines"' in themed
+    assert 'style="stroke:#3a7fc1;fill:#3a7fc1;stroke:currentColor"' in themed
+
+
+def test_a_drawing_keeps_what_is_seen_and_nothing_else() -> None:
+    themed = themed_svg(SVG, "f1-", "")
+    assert re.findall(r' id="([^"]*)"', themed) == ["f1-0"]
+    assert re.findall(r' href="([^"]*)"', themed) == ["#f1-0", "#f1-0"]
+    assert re.findall(r' x="([^"]*)"', themed) == ["12.3", "30"]
+    assert 'd="M0 1.23"' in themed
+    assert ">0.0005 black</text>" in themed
+    for unseen in ("2026", "<?xml", "<g", "fill:none", "font-family", "fill: red"):
+        assert unseen not in themed
+
+
+def test_a_new_extension_changes_the_fingerprint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("course.HERE", tmp_path)
+    (tmp_path / "widgets").mkdir()
+    seen = {fingerprint_of_extension()}
+    for name in ("course.py", "widgets/widgets.js"):
+        (tmp_path / name).write_text("1")
+        seen.add(fingerprint_of_extension())
+    assert len(seen) == 3
+
+
+@pytest.mark.builds
+def test_a_borrowed_figure_that_is_not_there_fails_the_build(tmp_path: Path) -> None:
+    make_book(tmp_path, "# A page\n\n```{figure-of} page.md#no-such-figure\n```\n")
+    for _ in range(2):
+        result = build(tmp_path)
+        assert result.returncode != 0
+        assert "there is no figure 'no-such-figure' in page.md" in result.stderr
+
+
+COLOURED = '<span class="k">if</span><span class="w"> </span><span class="n">a</span><span class="o">==</span>1'
+
+
+def test_code_keeps_its_text_and_the_colours_of_its_keywords() -> None:
+    assert lightened(COLOURED) == '<span class="k">if</span> a==1'

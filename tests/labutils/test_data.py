@@ -121,6 +121,33 @@ def test_a_damaged_folder_is_unpacked_again_or_named(archive: Path) -> None:
         cifar10(archive.parent)
 
 
+DAMAGES = {
+    "archive cut off": lambda archive, folder: archive.write_bytes(archive.read_bytes()[:-100]),
+    "one byte of the archive": lambda archive, folder: archive.write_bytes(b"?" + archive.read_bytes()[1:]),
+    "archive empty": lambda archive, folder: archive.write_bytes(b""),
+    "no archive but a web page": lambda archive, folder: archive.write_text("<html>not found</html>"),
+    "batch cut off": lambda archive, folder: (folder / "test_batch").write_bytes(b"\x80"),
+    "one byte of a batch": lambda archive, folder: (folder / "data_batch_1").write_bytes(
+        (folder / "data_batch_1").read_bytes()[:-1] + b"?"
+    ),
+    "batch missing": lambda archive, folder: (folder / "test_batch").unlink(),
+    "names missing": lambda archive, folder: (folder / "batches.meta").unlink(),
+    "names damaged": lambda archive, folder: (folder / "batches.meta").write_bytes(b"?"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_whatever_is_damaged_is_named_with_what_to_do(archive: Path, damage: str) -> None:
+    """Either the archive, when nothing is unpacked yet, or a file of the folder, when the archive is gone."""
+    folder = archive.parent / "cifar-10-batches-py"
+    if "archive" not in damage:
+        cifar10(archive.parent)
+        archive.unlink()
+    DAMAGES[damage](archive, folder)
+    with pytest.raises(DataError, match=r"(is damaged \(its MD5|is incomplete or damaged).*: delete it"):
+        cifar10(archive.parent)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Two classes with two training images and one test image each, 6 wide and 4 high."""
@@ -142,6 +169,30 @@ def test_image_folder(folder: Path) -> None:
     assert data.classes == ("cat", "dog")
     first = np.asarray(Image.open(folder / "train" / "cat" / "0.png"))
     assert data.train_images[0].permute(1, 2, 0).numpy().tobytes() == first.tobytes()
+
+
+def test_pictures_of_any_size_become_squares_with_their_middle(tmp_path: Path) -> None:
+    """A white square in the middle of a wide or a high grey picture ends up in the middle, scaled."""
+    for part in ("train", "val"):
+        for i, (width, height) in enumerate(((120, 60), (60, 90))):
+            (tmp_path / part / "square").mkdir(parents=True, exist_ok=True)
+            picture = Image.new("RGB", (width, height), (100, 100, 100))
+            picture.paste((255, 255, 255), (width // 2 - 15, height // 2 - 15, width // 2 + 15, height // 2 + 15))
+            picture.save(tmp_path / part / "square" / f"{i}.png")
+    data = image_folder(tmp_path, size=28)
+    assert data.train_images.shape == (2, 3, 32, 32)
+    assert data.test_images.shape == (2, 3, 28, 28)
+    assert data.test_images.equal(data.train_images[:, :, 2:30, 2:30])
+    for image in data.train_images[:, 0].float():
+        assert (image.min(), image.max()) == (100, 255)
+        assert image.equal(image.flip(0))
+        assert (image > 177).sum() == 16 * 16
+
+
+def test_more_images_than_memory_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sysconf", lambda name: 10)
+    with pytest.raises(DataError, match=r"take 0\.0 GiB and this machine has 0\.0: choose fewer images"):
+        image_folder(folder)
 
 
 def test_an_image_of_another_size_is_named(folder: Path) -> None:

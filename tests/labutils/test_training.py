@@ -1,7 +1,9 @@
 """The training loop, evaluation, devices and parallel runs."""
 
 import dataclasses
+import io
 import re
+from typing import Any
 
 import pytest
 import torch
@@ -10,15 +12,21 @@ from torch import Tensor, nn
 from labutils.data import ImageData, digits
 from labutils.models import cifar_resnet
 from labutils.training import (
+    Trainer,
     choose_device,
     crop_and_flip,
     evaluate,
+    faster_in_bfloat16,
     fit,
     learning_rate,
     random_crop,
     random_flip,
+    random_window,
     run_parallel,
+    step_schedule,
+    windows,
 )
+from labutils.vision import load_torchvision
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +53,7 @@ def weights(model: nn.Module) -> Tensor:
 
 def test_fit_learns_and_tells_its_history(few: ImageData) -> None:
     history = fit(small_net(), few, epochs=12, batch_size=16, device="cpu", progress=False)
-    assert [len(entries) for entries in dataclasses.astuple(history)] == [12, 12, 12, 12]
+    assert [len(entries) for entries in dataclasses.astuple(history)] == [12] * 5
     assert history.train_loss[-1] < 0.2 < history.train_loss[0]
     assert history.train_error[-1] < 5 < history.train_error[0]
     assert history.test_error[-1] < history.test_error[0]
@@ -162,6 +170,87 @@ def test_a_flip_mirrors_half_of_the_images() -> None:
     kept = (flipped == images).all(dim=(1, 2, 3))
     assert (mirrored ^ kept).all()
     assert abs(mirrored.sum() - 2500) < 5 * (5000 / 4) ** 0.5
+
+
+def test_a_window_at_a_given_offset_is_torchvisions_crop() -> None:
+    transforms = load_torchvision().transforms.functional
+    images = torch.randint(256, (81, 3, 32, 32), dtype=torch.uint8)
+    top, left = torch.arange(81) // 9, torch.arange(81) % 9
+    ours = windows(nn.functional.pad(images, (4, 4, 4, 4)), top, left, 32, 32)
+    for image, y, x, window in zip(images, top.tolist(), left.tolist(), ours, strict=True):
+        assert window.equal(transforms.crop(transforms.pad(image, [4]), y, x, 32, 32))
+
+
+def test_the_papers_augmentation_draws_every_offset_and_flip_alike_and_independently() -> None:
+    """Each pixel tells its place, so the middle of a crop tells how far it was moved and whether it was mirrored."""
+    place = torch.arange(12 * 12, dtype=torch.float32).reshape(1, 1, 12, 12)
+    count = 40_000
+    crops = crop_and_flip(place.expand(count, -1, -1, -1), torch.Generator().manual_seed(0))[:, 0].long()
+    mirrored = crops[:, 5, 5] > crops[:, 5, 6]
+    upright = torch.where(mirrored[:, None, None], crops.flip(2), crops)
+    rows, columns = upright[:, 5, 5] // 12, upright[:, 5, 5] % 12
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (1, 9, 1, 9)
+    drawn = torch.bincount((rows - 1) * 18 + (columns - 1) * 2 + mirrored, minlength=162)
+    expected = count / 162
+    chi_squared = ((drawn - expected) ** 2 / expected).sum().item()
+    assert abs(chi_squared - 161) < 4 * (2 * 161) ** 0.5
+
+
+def test_a_random_window_lies_within_the_image_and_every_place_is_as_likely() -> None:
+    images = torch.arange(20).reshape(1, 1, 4, 5).expand(6000, -1, -1, -1)
+    corners = random_window(images, 2, 3, torch.Generator().manual_seed(0))[:, 0, 0, 0]
+    seen, counts = corners.unique(return_counts=True)
+    assert seen.tolist() == [0, 1, 2, 5, 6, 7, 10, 11, 12]
+    assert all(abs(count - 6000 / 9) < 5 * (6000 * 8 / 81) ** 0.5 for count in counts.tolist())
+
+
+def trainer(data: ImageData, **options: Any) -> Trainer:
+    """Four epochs of two full batches and a small one, with He et al.'s schedule."""
+    recipe = {"epochs": 4, "batch_size": 64, "lr": 0.1, "momentum": 0.9, "weight_decay": 1e-4, "augment": None}
+    recipe |= {"schedule": step_schedule, "seed": 0, "device": "cpu"}
+    return Trainer(small_net(), data, **(recipe | options))
+
+
+def test_each_step_is_taken_at_the_rate_of_the_schedule(few: ImageData) -> None:
+    training = trainer(few, lr=0.5)
+    rates: list[float] = []
+    for _ in range(4):
+        training.run_epoch(lambda images: rates.append(training.optimizer.param_groups[0]["lr"]))
+    assert rates == pytest.approx([0.5] * 6 + [0.05] * 3 + [0.005] * 3)
+    assert training.history.lr == pytest.approx([0.5, 0.5, 0.05, 0.005])
+
+
+def test_a_trainer_goes_on_from_its_state_as_if_nothing_had_happened(few: ImageData) -> None:
+    whole, first = trainer(few, augment=crop_and_flip), trainer(few, augment=crop_and_flip)
+    for _ in range(3):
+        whole.run_epoch()
+    first.run_epoch()
+    file = io.BytesIO()
+    torch.save(first.state_dict(), file)
+    file.seek(0)
+    second = trainer(few, augment=crop_and_flip, seed=1)
+    second.load_state_dict(torch.load(file, weights_only=True))
+    second.run_epoch()
+    second.run_epoch()
+    assert weights(second.model).equal(weights(whole.model))
+    assert second.history.train_loss == whole.history.train_loss
+    assert second.history.seconds == sorted(second.history.seconds)
+
+
+def test_with_autocast_the_net_computes_in_bfloat16_and_keeps_its_weights_in_float32(few: ImageData) -> None:
+    seen: list[torch.dtype] = []
+    training = trainer(few, autocast=True)
+    convolution = next(module for module in training.model.modules() if isinstance(module, nn.Conv2d))
+    convolution.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    training.run_epoch()
+    assert seen[:3] == [torch.bfloat16] * 3
+    assert seen[3:] == [torch.float32]  # the test
+    assert {parameter.dtype for parameter in training.model.parameters()} == {torch.float32}
+
+
+def test_bfloat16_is_only_used_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
+    assert not faster_in_bfloat16(torch.device("cpu"))
 
 
 def test_fit_augments_what_it_trains_on_and_nothing_else(few: ImageData) -> None:

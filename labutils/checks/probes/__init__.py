@@ -6,6 +6,6 @@ dictionary of plain values and tensors. Probes judge nothing and know no expecte
 """
 
 from . import functions as functions  # adds its probes to PROBES
-from .modules import PROBES, Facts, Unusable
+from .modules import PROBES, Facts, Unusable, observe
 
-__all__ = ["PROBES", "Facts", "Unusable"]
+__all__ = ["PROBES", "Facts", "Unusable", "observe"]

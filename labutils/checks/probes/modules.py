@@ -31,6 +31,12 @@ def probe(function: Callable[..., Facts]) -> Callable[..., Facts]:
     return function
 
 
+def observe(name: str, objects: Objects, args: Args, input_shape: Shape, salt: int, **options: Any) -> Facts:
+    """The facts that a probe finds. Random numbers start from the salt each time, so that chance plays no part."""
+    torch.manual_seed(salt)
+    return PROBES[name](objects, args, input_shape, salt, **options)
+
+
 def kind(value: object) -> str:
     """The name of a value's type, for a message."""
     return "None" if value is None else f"a {type(value).__name__}"

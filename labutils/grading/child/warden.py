@@ -20,6 +20,7 @@ import json
 import os
 import resource
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -101,6 +102,8 @@ def _one(nursery: int, lifeline: int) -> None:
                 os.chown(settings["folder"], settings["uid"], settings["uid"])
         os.chdir(settings["folder"])
         report = _watch(settings)
+        if not settings["namespaces"]:
+            shutil.rmtree(settings["folder"], ignore_errors=True)
     except (Impossible, OSError) as error:
         report = {"impossible": str(error)}
     with suppress(OSError):
@@ -317,7 +320,9 @@ def _enter_namespaces(settings: dict[str, Any]) -> None:
         signal.signal(signal.SIGTERM, lambda _number, _frame: os.kill(first, signal.SIGKILL))
         while True:
             with suppress(InterruptedError):
-                os._exit(os.waitstatus_to_exitcode(os.waitpid(first, 0)[1]) & 255)
+                os.waitpid(first, 0)
+                shutil.rmtree(settings["folder"], ignore_errors=True)
+                os._exit(0)
     _die_with_parent(signal.SIGKILL)
     _prctl(SET_DUMPABLE, 0)
     _build_root(Path(settings["folder"]), settings)

@@ -10,7 +10,7 @@ from joblib import Parallel, delayed
 
 from labutils.checks import engine, exercises
 from labutils.checks.engine import BANK, Exam
-from labutils.checks.result import Result
+from labutils.checks.result import CheckResult, Result
 from labutils.checks.transport import Local, guarded
 from tests.banks import Program, everything, programs
 from tests.banks.write import KILL_TABLE, written
@@ -23,43 +23,39 @@ def names(pairs: list[tuple[str, Program]]) -> list[Any]:
     return [pytest.param(exercise, program, id=f"{exercise}:{program.name}") for exercise, program in pairs]
 
 
-def examined(exercise: str, program: Program, salt: int = engine.PUBLIC_SALT) -> tuple[Result, str]:
-    """The result, and the misconception."""
-    definition = exercises.load(exercise)
-    with guarded():
-        exam = Exam(definition, Local(program.objects()), salt)
-        result = engine.examine(exam)
-        said = engine.misconception(exam, result) if salt == engine.PUBLIC_SALT else ""
-    assert all(check.status != "error" for check in result.checks), result
-    return result, said
-
-
 @pytest.mark.parametrize(("exercise", "program"), names(everything(wrong=True)))
 def test_a_wrong_program_fails_first_where_expected_and_its_misconception_is_named(
     exercise: str, program: Program
 ) -> None:
-    result, said = examined(exercise, program)
-    assert result.first_failure is not None, "not rejected"
-    assert (result.first_failure.name, said) == (program.first, program.says), result
-    assert result.score < result.max_score
+    definition = exercises.load(exercise)
+    with guarded():
+        exam = Exam(definition, Local(program.objects()))
+        failure = first_failure(exam)
+        assert failure is not None, "not rejected"
+        said = engine.misconception(exam, Result(exercise, (failure,), 0, definition.max_score))
+    assert (failure.name, failure.status, said) == (program.first, "failed", program.says), failure
 
 
 @pytest.mark.parametrize(("exercise", "program"), names(everything(wrong=False)))
 def test_a_right_program_is_never_rejected(exercise: str, program: Program) -> None:
-    result, _ = examined(exercise, program)
+    with guarded():
+        result = engine.examine(Exam(exercises.load(exercise), Local(program.objects())))
     assert result.passed, result
     assert result.score == result.max_score
+
+
+def first_failure(exam: Exam) -> CheckResult | None:
+    """The first check that fails, those behind it not made."""
+    return next((result for result in engine.check_results(exam) if result.status in ("failed", "error")), None)
 
 
 def verdicts(exercise: str, salt: int) -> list[tuple[str, str]]:
     """Per program its name and the first check that fails."""
     found = []
-    definition = exercises.load(exercise)
     for program in programs(exercise):
         with guarded():
-            results = engine.check_results(Exam(definition, Local(program.objects()), salt))
-            failing = (result.name for result in results if result.status in ("failed", "error"))
-            found.append((program.name, next(failing, "")))
+            failure = first_failure(Exam(exercises.load(exercise), Local(program.objects()), salt))
+        found.append((program.name, failure.name if failure else ""))
     return found
 
 

@@ -189,6 +189,7 @@ def test_an_unknown_exercise_names_the_near_ones(capsys: pytest.CaptureFixture[s
     assert "did you mean residual-block" in str(check("residual_block", BasicBlock))
     assert "there is no exercise called 'no-such': " in str(check("no-such", BasicBlock))
     assert not check("no-such")
+    assert str(check("no-such")).startswith("no-such: not checked")
     assert not check(7)  # pyright: ignore[reportArgumentType]
     hint("residualblock")
     assert "did you mean residual-block" in capsys.readouterr().out

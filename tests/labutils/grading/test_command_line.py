@@ -107,8 +107,9 @@ def test_what_is_graded_is_not_graded_again_unless_it_changed(batch: tuple[Path,
     assert before["dan.json"] != after["dan.json"]
 
 
-def test_a_killed_run_goes_on_and_leaves_no_process(tmp_path: Path) -> None:
-    files, out = tmp_path / "files", tmp_path / "out"
+def test_a_killed_run_goes_on_and_leaves_neither_process_nor_folder(tmp_path: Path) -> None:
+    files, out, temporary = tmp_path / "files", tmp_path / "out", tmp_path / "temporary"
+    temporary.mkdir()
     files.mkdir()
     (files / "a.md").write_text(page(RIGHT))
     (files / "b.md").write_text(page("class BasicBlock(nn.Module):\n    while True: pass\n"))
@@ -126,7 +127,10 @@ def test_a_killed_run_goes_on_and_leaves_no_process(tmp_path: Path) -> None:
         "1",
     ]
     run = subprocess.Popen(
-        [*command, "--time", "1000"], cwd=ROOT, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        [*command, "--time", "1000"],
+        cwd=ROOT,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(temporary)},
     )
     while "done" not in (out / "a.json").read_text() if (out / "a.json").exists() else True:
         assert run.poll() is None
@@ -137,6 +141,7 @@ def test_a_killed_run_goes_on_and_leaves_no_process(tmp_path: Path) -> None:
     run.send_signal(signal.SIGKILL)
     run.wait()
     assert not psutil.wait_procs(children, timeout=60)[1]
+    assert list(temporary.iterdir()) == []
     assert labutils(*command[3:], "--time", "3").returncode == 0
     assert (out / "a.json").read_bytes() == first
     assert record(out, "b")["status"] == "timeout"

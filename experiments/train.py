@@ -1,0 +1,381 @@
+"""Train a network of the course at full size, and record the run.
+
+    python experiments/train.py --model cifar-56 --shortcut A --data DIR
+    python experiments/train.py --model resnet50 --data DIR --image-size 224
+    torchrun --nproc-per-node 2 experiments/train.py --model cifar-56 --data DIR
+
+By default this is the recipe of He et al. 2016, section 4.2: SGD with momentum 0.9, weight decay 0.0001, batches of
+128, a learning rate of 0.1 that is divided by 10 at half and at three quarters of the run, four pixels of padding, a
+random crop and a random flip. 164 epochs are the paper's 64,000 steps. It differs from the paper in this:
+
+- It trains on all 50,000 training images and reports the test error after the last epoch, chosen by nothing.
+- Images are normalised by mean and standard deviation of each channel; the paper subtracts the mean of each pixel.
+- From 110 layers on, the rate is 0.01 for the first 400 steps. The paper waits for a training error below 80 %, which
+  it says took about 400 steps.
+- Convolutions compute in bfloat16 where that is faster: on a GPU that has it, and on a processor where it was measured.
+- ResNet-18 and its like get the same recipe on larger images: a random window and a random flip, neither the change of
+  scale nor the change of colour that the paper uses on ImageNet, and no 10-crop test.
+
+DIR holds CIFAR-10's archive, or what was unpacked from it, or train/<class>/ and test/<class>/ (or val/<class>/) with
+pictures. After every epoch the state is saved in --checkpoints; with --resume a run that was cut off goes on from
+there, on one processor bit by bit as if nothing had happened. At the end, the record is written to --records.
+"""
+
+import argparse
+import io
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from labutils import data, measure, models, recorded
+from labutils.data import DataError, ImageData
+from labutils.training import (
+    Augmentation,
+    Trainer,
+    choose_device,
+    crop_and_flip,
+    faster_in_bfloat16,
+    random_flip,
+    random_window,
+    step_schedule,
+)
+
+SCRIPT = "experiments/train.py"
+ROOT = Path(__file__).parent.parent
+CIFAR_DEPTHS = (20, 32, 44, 56, 110, 1202)
+IMAGENET_MODELS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d")
+PAPER_EPOCHS = 164
+WARMUP_STEPS = 400
+CIFAR_IMAGES = 50_000
+CIFAR_CLASSES = {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"}
+
+
+class Refusal(RuntimeError):
+    """What was asked for can't be done. The message says why, and what to do."""
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line, checked as far as it can be without the images."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = [f"cifar-{depth}" for depth in CIFAR_DEPTHS]
+    parser.add_argument("--model", required=True, help=f"{', '.join([*names, *IMAGENET_MODELS])}; any cifar-(6n+2)")
+    parser.add_argument("--shortcut", choices=("A", "B", "none"), help="of a CIFAR net, A by default; none is plain")
+    parser.add_argument("--epochs", type=int, default=PAPER_EPOCHS, help="%(default)s by default")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR", help="%(default)s by default")
+    parser.add_argument("--download", action="store_true", help="fetch CIFAR-10 into DIR if it is not there")
+    parser.add_argument("--image-size", type=int, choices=(64, 224), help="for all but CIFAR nets, 224 by default")
+    parser.add_argument("--batch-size", type=int, default=128, help="of all processes together, %(default)s by default")
+    parser.add_argument("--lr", type=float, default=0.1, help="the highest learning rate, %(default)s by default")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--precision", choices=("auto", "bfloat16", "float32"), default="auto")
+    parser.add_argument("--compile", action="store_true", help="torch.compile, on a GPU with CUDA graphs")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint, if there is one")
+    parser.add_argument("--name", help="of record and checkpoint, such as residual-56-seed0, which is the default")
+    parser.add_argument("--checkpoints", type=Path, default=ROOT / "checkpoints", metavar="DIR")
+    parser.add_argument("--records", type=Path, default=ROOT / "experiments" / "runs", metavar="DIR")
+    options = parser.parse_args(arguments)
+    if options.model not in IMAGENET_MODELS and not options.model.removeprefix("cifar-").isdecimal():
+        parser.error(f"no model is called {options.model!r}; there are {', '.join([*names, *IMAGENET_MODELS])}.")
+    options.depth = int(options.model.removeprefix("cifar-")) if options.model.startswith("cifar-") else None
+    if options.depth is None and options.shortcut is not None:
+        parser.error("--shortcut is for CIFAR nets only: the others have shortcut B, as in torchvision.")
+    if options.depth is not None and options.image_size is not None:
+        parser.error("--image-size is not for CIFAR nets: they take the images as they are.")
+    if options.epochs < 1 or options.batch_size < 1:
+        parser.error("--epochs and --batch-size must be at least 1.")
+    if options.depth is not None:
+        options.shortcut = {None: "A", "none": None}.get(options.shortcut, options.shortcut)
+    else:
+        options.shortcut, options.image_size = "B", options.image_size or 224
+    options.name = options.name or default_name(options)
+    return options
+
+
+def default_name(options: argparse.Namespace) -> str:
+    """Such as plain-56-seed0, residual-56-seed0 with shortcut A, residual-b-56-seed0, resnet18-64px-seed0."""
+    kind = {None: "plain", "A": "residual", "B": "residual-b"}[options.shortcut]
+    net = f"{options.model}-{options.image_size}px" if options.depth is None else f"{kind}-{options.depth}"
+    return f"{net}-seed{options.seed}"
+
+
+def read_images(options: argparse.Namespace) -> tuple[ImageData, str]:
+    """The images, and a sentence on where they come from."""
+    root: Path = options.data
+    if options.depth is not None and not (root / "train").is_dir():
+        return data.cifar10(root, options.download), "CIFAR-10, the original archive"
+    images = data.image_folder(root, options.image_size)
+    kinds = {path.suffix.lower() for path in (root / "train").rglob("*.*")}
+    source = f"folders of pictures ({', '.join(sorted(kinds))}), {len(images.classes)} classes"
+    if set(images.classes) == CIFAR_CLASSES and images.train_images.shape == (CIFAR_IMAGES, 3, 32, 32):
+        lossy = kinds <= {".jpg", ".jpeg"}
+        source = "CIFAR-10 re-encoded as JPEG, not the original pixels" if lossy else f"CIFAR-10 as {source}"
+    return images, source
+
+
+def build(options: argparse.Namespace, classes: int) -> nn.Module:
+    """The network, its weights drawn from the seed."""
+    torch.manual_seed(options.seed)
+    if options.depth is not None:
+        return models.cifar_resnet(options.depth, options.shortcut, num_classes=classes)
+    return getattr(models, options.model)(num_classes=classes)
+
+
+def window_and_flip(images: Tensor, generator: torch.Generator, size: int) -> Tensor:
+    """A random ``size`` x ``size`` window of each image, mirrored with probability 1/2."""
+    return random_flip(random_window(images, size, size, generator), generator)
+
+
+def describe(options: argparse.Namespace, images: ImageData, source: str, bfloat16: bool, world: int) -> dict[str, Any]:
+    """Everything that decides the outcome, as the record and the checkpoint hold it."""
+    steps = -(-len(images.train_images) // options.batch_size) * options.epochs
+    cifar = options.depth is not None
+    short = f"short: {options.epochs} epochs, where the paper's 64,000 steps are {PAPER_EPOCHS}"
+    settings: dict[str, Any] = {"model": options.model}
+    if cifar:
+        settings |= {"depth": options.depth}
+    return settings | {
+        "shortcut": options.shortcut,
+        "seed": options.seed,
+        "epochs": options.epochs,
+        "schedule": short if cifar and options.epochs < PAPER_EPOCHS else "full",
+        "batch_size": options.batch_size,
+        "lr": options.lr,
+        "lr_divided_by_10_at_steps": [-(-steps // 2), -(-3 * steps // 4)],
+        "warmup_steps": WARMUP_STEPS if cifar and options.depth >= 110 else 0,
+        "momentum": 0.9,
+        "weight_decay": 1e-4,
+        "augmentation": "crop after padding by 4, flip" if cifar else "random window, flip",
+        "normalisation": "mean and standard deviation of each channel",
+        "trained_on": "all training images, no validation split",
+        "image_size": images.test_images.shape[-1],
+        "precision": "bfloat16 autocast" if bfloat16 else "float32",
+        "compiled": options.compile,
+        "world_size": world,
+        "data": source,
+        "data_sha256": images.checksum(),
+    }
+
+
+def uses_bfloat16(options: argparse.Namespace, device: torch.device, file: Path) -> bool:
+    """As asked for, or, with auto, as the checkpoint to resume has it, or else as is faster."""
+    if options.precision != "auto":
+        return options.precision == "bfloat16"
+    if options.resume and file.exists():
+        return load_checkpoint(file)["settings"]["precision"] != "float32"
+    answer = [faster_in_bfloat16(device)]
+    if dist.is_initialized():
+        dist.broadcast_object_list(answer)  # a measurement, on which all processes must agree
+    return answer[0]
+
+
+def make_trainer(
+    options: argparse.Namespace, images: ImageData, settings: dict[str, Any], device: torch.device, rank: int
+) -> Trainer:
+    """The trainer at its first step."""
+    world = settings["world_size"]
+
+    def wrap(model: nn.Module) -> nn.Module:
+        if world > 1:
+            model = nn.parallel.DistributedDataParallel(model)
+        if options.compile:
+            model.compile(mode="reduce-overhead", dynamic=False)
+        return model
+
+    augment: Augmentation = crop_and_flip
+    if options.depth is None:
+        augment = partial(window_and_flip, size=options.image_size)
+    return Trainer(
+        build(options, len(images.classes)),
+        images,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        lr=options.lr,
+        momentum=settings["momentum"],
+        weight_decay=settings["weight_decay"],
+        schedule=partial(step_schedule, warmup=settings["warmup_steps"]),
+        augment=augment,
+        seed=options.seed,
+        device=device.type,
+        autocast=settings["precision"] != "float32",
+        wrap=wrap,
+        rank=rank,
+        world=world,
+    )
+
+
+def refuse_other(settings: dict[str, Any], found: dict[str, Any], file: Path) -> None:
+    """Raise Refusal if ``file`` belongs to a run of other settings, with what differs."""
+    differing = [name for name in settings | found if settings.get(name) != found.get(name)]
+    if differing:
+        words = "; ".join(f"{name}: {found.get(name)!r} there, {settings.get(name)!r} here" for name in differing)
+        raise Refusal(f"{file} belongs to a run of other settings ({words}): give this run another --name.")
+
+
+def save_checkpoint(file: Path, state: dict[str, Any]) -> None:
+    """Write ``state`` whole, or leave what was there. Raises Refusal where it can't be written."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    part = file.with_suffix(".part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as stream:
+            stream.write(buffer.getbuffer())
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(file)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        kept = f"the last one there is kept: make room and go on with --resume ({file})" if file.exists() else file
+        raise Refusal(f"the checkpoint can't be written ({error.strerror}); {kept}.") from error
+
+
+def load_checkpoint(file: Path) -> dict[str, Any]:
+    """The state that save_checkpoint wrote. Raises Refusal for a damaged file."""
+    refusal = Refusal(f"{file} is damaged or no checkpoint of this script: delete it to start again.")
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load raises what its several formats raise
+        raise refusal from error
+    if not isinstance(state, dict) or state.keys() != {"settings", "made", "resumed", "trainer"}:
+        raise refusal
+    return state
+
+
+def refuse_existing_record(options: argparse.Namespace, settings: dict[str, Any]) -> None:
+    """Raise Refusal where a record of this name holds a run of other settings."""
+    file = options.records / f"{options.name}.json"
+    if file.exists():
+        refuse_other(settings, recorded.load(options.name, options.records)["settings"], file)
+
+
+def start_or_resume(
+    options: argparse.Namespace, trainer: Trainer, settings: dict[str, Any], file: Path
+) -> dict[str, Any]:
+    """Bring the trainer to where the run stands, and return the checkpoint's other parts: settings and origin."""
+    made = recorded.origin(("torch", "torchvision", "numpy", "pillow"))
+    if trainer.device.type == "cpu":
+        made["hardware"] = f"{recorded.processor(gpu=False)}, {torch.get_num_threads()} threads used"
+    if not file.exists():
+        return {"settings": settings, "made": made, "resumed": []}
+    if not options.resume:
+        raise Refusal(f"{file} exists: go on from it with --resume, or delete it to start again.")
+    state = load_checkpoint(file)
+    refuse_other(settings, state["settings"], file)
+    trainer.load_state_dict(state["trainer"])
+    resumed = state["resumed"] + [{"after_epoch": len(trainer.history.lr)} | made]
+    return {"settings": settings, "made": state["made"], "resumed": resumed}
+
+
+def train(trainer: Trainer, save: Callable[[], None], chief: bool) -> None:
+    """All epochs that are left, with a line and a checkpoint after each."""
+    history, count = trainer.history, len(trainer.images)
+    tested = len(trainer.data.test_images)
+    bar = tqdm(
+        total=trainer.epochs * count,
+        initial=len(history.lr) * count,
+        unit=" images",
+        unit_scale=True,
+        mininterval=0.5 if sys.stderr.isatty() else 60,
+        disable=not chief,
+    )
+    with bar:
+        for epoch in range(len(history.lr) + 1, trainer.epochs + 1):
+            bar.set_description(f"epoch {epoch}/{trainer.epochs}")
+            start = time.perf_counter()
+            trainer.run_epoch(bar.update)
+            save()
+            if chief:
+                speed = (count + tested) / (time.perf_counter() - start)
+                tqdm.write(
+                    f"epoch {epoch}/{trainer.epochs}: rate {history.lr[-1]:g}, loss {history.train_loss[-1]:.4f}, "
+                    f"training error {history.train_error[-1]:.2f} %, test error {history.test_error[-1]:.2f} %, "
+                    f"{speed:,.0f} images/s (testing included)"
+                )
+
+
+def run(options: argparse.Namespace) -> Path | None:
+    """Train as the options say. The path of the record, or None in all processes but the first."""
+    world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    device = choose_device(options.device)
+    images, source = read_images(options)
+    file = options.checkpoints / f"{options.name}.pt"
+    bfloat16 = uses_bfloat16(options, device, file)
+    settings = describe(options, images, source, bfloat16, world)
+    refuse_existing_record(options, settings)
+    trainer = make_trainer(options, images, settings, device, rank)
+    rest = start_or_resume(options, trainer, settings, file)
+    if world > 1:
+        dist.barrier()  # all have looked for a checkpoint before the first one writes it
+    chief = rank == 0
+    if chief:
+        parameters = measure.parameters(trainer.model)
+        done = len(trainer.history.lr)
+        print(
+            f"{options.name}: {parameters:,} parameters, {len(trainer.images):,} images ({source}), epochs {done + 1} "
+            f"to {options.epochs}, {trainer.device}, {settings['precision']}, processes: {world}",
+            flush=True,
+        )
+
+    def save() -> None:
+        if chief:
+            save_checkpoint(file, rest | {"trainer": trainer.state_dict()})
+
+    save()  # so that a full disk is seen before the first epoch and not after it
+    train(trainer, save, chief)
+    if not chief:
+        return None
+    results = {"parameters": measure.parameters(trainer.model)} | trainer.state_dict()["history"]
+    return recorded.save(
+        options.name,
+        SCRIPT,
+        settings,
+        results,
+        folder=options.records,
+        made=rest["made"],
+        resumed=rest["resumed"],
+    )
+
+
+@contextmanager
+def process_group(device: str) -> Iterator[None]:
+    """Join the other processes where torchrun started this one."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield
+        return
+    on_gpu = choose_device(device).type == "cuda"
+    if on_gpu:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group("nccl" if on_gpu else "gloo")
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train, or say in a sentence why not."""
+    options = parse(arguments)
+    try:
+        with process_group(options.device):
+            record = run(options)
+        if record is not None:
+            print(f"recorded in {record}")
+    except (DataError, Refusal, FloatingPointError, ValueError) as error:
+        sys.exit(f"train.py: {error}")
+    except KeyboardInterrupt:
+        sys.exit("train.py: interrupted; the last whole epoch is kept, go on with --resume.")
+
+
+if __name__ == "__main__":
+    main()
