@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import torch
 from nbclient import NotebookClient
 from tqdm import tqdm
 
@@ -38,6 +39,7 @@ def seconds(work: Callable[[], Any]) -> float:
 def main() -> None:
     """Measure and print."""
     os.environ["OMP_NUM_THREADS"] = "1"  # for the kernels, as submissions have it
+    torch.set_num_threads(1)
     with course_modules():
         notebooks: Any = import_module("notebooks")
         content = nbformat.writes(notebooks.notebook(f"exercises/{SHEET}", solved=True)).encode()

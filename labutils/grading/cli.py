@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from tqdm import tqdm
 
 from labutils.grading import batch, gradescope, release, reports, roster
@@ -28,6 +29,7 @@ UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command, and return the exit code."""
     options = _parser().parse_args(arguments)
+    torch.set_num_threads(1)  # what is computed here is small
     try:
         return options.run(options)
     except Refused as error:

@@ -33,7 +33,8 @@ from types import ModuleType
 from typing import Any
 
 LIBC = ctypes.CDLL(None, use_errno=True)
-NEW_USER, NEW_NAMESPACES = 0x10000000, 0x00020000 | 0x20000000 | 0x40000000 | 0x08000000 | 0x04000000
+NEW_USER, NEW_PROCESSES = 0x10000000, 0x20000000
+NEW_MOUNTS_NETWORK_AND_NAMES = 0x00020000 | 0x40000000 | 0x08000000 | 0x04000000
 READ_ONLY, NO_SUID, NO_DEV, NO_EXEC, REMOUNT, BIND, RECURSIVE, PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
 STATVFS_TO_MOUNT = {2: 2, 4: 4, 8: 8, 1024: 1024, 2048: 2048, 4096: 1 << 21}
 DETACH = 2
@@ -308,7 +309,7 @@ class Sources(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 def _enter_namespaces(settings: dict[str, Any]) -> None:
     """Go on as the first process of new namespaces, in a new file system. The old process waits for it, and ends."""
     uid, gid = os.getuid(), os.getgid()
-    _unshare(NEW_NAMESPACES if uid == 0 else NEW_USER | NEW_NAMESPACES)
+    _unshare(NEW_PROCESSES if uid == 0 else NEW_USER | NEW_PROCESSES)
     if uid:
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
@@ -325,6 +326,7 @@ def _enter_namespaces(settings: dict[str, Any]) -> None:
                 os._exit(0)
     _die_with_parent(signal.SIGKILL)
     _prctl(SET_DUMPABLE, 0)
+    _unshare(NEW_MOUNTS_NETWORK_AND_NAMES)
     _build_root(Path(settings["folder"]), settings)
     settings["folder"] = "/tmp"
 
