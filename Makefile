@@ -8,7 +8,7 @@ PAGE := _build/html/index.html
 TWO_AT_A_TIME := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help book test quick serve notebooks bank lint bench bench-training margins clean
+.PHONY: help book test quick serve notebooks bank lint gradescope bench bench-training margins clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -37,8 +37,12 @@ lint: $(READY)  ## ruff and pyright
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
-bench: $(READY)  ## speed against torchvision and a plain training loop, side by side
+gradescope: $(READY)  ## write the autograder of a sheet: make gradescope SHEET=01-residual-block
+	$(BIN)/python -m labutils gradescope autograder-$(SHEET).zip --sheet "$(SHEET)"
+
+bench: $(READY)  ## speed against torchvision, a plain training loop and nbclient, side by side
 	$(BIN)/python experiments/bench.py
+	$(BIN)/python experiments/bench_grading.py
 
 bench-training: $(READY)  ## images a second at full size, against the usual way to train on CIFAR-10
 	$(BIN)/python -m experiments.bench_training

@@ -1,0 +1,1 @@
+"""What runs beside a submission. ``warden.py`` is started as a script, and loads the rest in a process of its own."""

@@ -1,0 +1,79 @@
+"""What a submission's process can reach, and as whom it runs."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from labutils.checks import exercises
+from labutils.grading import marking
+from labutils.grading.marking import Mark
+from labutils.grading.remote import Limits
+from tests.conftest import ROOT
+from tests.hostile import RIGHT
+from tests.labutils.grading.conftest import SHEET, labutils, page, readable_python, record
+
+pytestmark = pytest.mark.slow
+INSIDE = f"""\
+import os, socket
+found = []
+def expect(name, right):
+    if not right: found.append(name)
+def refused(action):
+    try: action()
+    except OSError: return True
+    return False
+expect("not root", os.getuid() and os.geteuid())
+expect("no capabilities", "CapEff:\\t0000000000000000" in open("/proc/self/status").read())
+expect("no new privileges", "NoNewPrivs:\\t1" in open("/proc/self/status").read())
+expect("few processes", len([name for name in os.listdir("/proc") if name.isdigit()]) == 2)
+expect("environment", b"PYTEST" not in open("/proc/self/environ", "rb").read())
+expect("one thread", len(os.listdir("/proc/self/task")) == 1)
+expect("empty /tmp", os.listdir("/tmp") == [])
+expect("no course", refused(lambda: os.listdir({str(ROOT / "labutils")!r})))
+expect("Python read-only", refused(lambda: open({str(Path(sys.prefix) / "new")!r}, "w")))
+expect("system read-only", refused(lambda: os.mkdir("/new")))
+expect("no network", refused(lambda: socket.create_connection(("127.0.0.1", 22), 1)))
+expect("one interface", len(socket.if_nameindex()) == 1)
+expect("warden closed", refused(lambda: open("/proc/1/mem", "rb")))
+expect("hidden file empty", refused(lambda: open({str(Path(sys.prefix) / "pyvenv.cfg")!r}).read()) or not open(
+    {str(Path(sys.prefix) / "pyvenv.cfg")!r}).read())
+import torch
+from pathlib import Path
+site = Path(torch.__file__).parent.parent
+expect("torchvision hidden", not list(site.glob("torchvision/*")))
+"""
+
+
+def mark(source: str, limits: Limits) -> Mark:
+    block = exercises.load("residual-block")
+    return marking.mark("one", "one.md", page(source).encode(), SHEET, [block], limits).marks[0]
+
+
+def test_a_submission_sees_nothing_and_may_nothing() -> None:
+    source = INSIDE + RIGHT.replace(
+        "super().__init__()", "super().__init__()\n        if found: raise RuntimeError(str(found))", 1
+    )
+    found = mark(source, Limits(time=60, hidden=(Path(sys.prefix) / "pyvenv.cfg",)))
+    assert found.status == "passed", found.message
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="the other tests run as a user already")
+def test_a_grader_that_is_not_root_has_its_sandbox_too() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        (folder / "amy.md").write_text(page(RIGHT))
+        before = [*readable_python(folder), "setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", "--"]
+        files = (folder / "amy.md", "--sheet", SHEET, "--out", folder / "out")
+        result = labutils("grade", *files, before=before, HOME=name, PYTHONDONTWRITEBYTECODE="1")
+        assert result.returncode == 0, result.stderr
+        assert record(folder / "out", "amy")["marks"][0]["status"] == "passed"
+
+
+def test_no_folder_is_left_after_a_submission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert mark(RIGHT, Limits(time=60)).status == "passed"
+    assert list(tmp_path.iterdir()) == []
