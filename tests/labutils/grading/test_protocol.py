@@ -128,3 +128,13 @@ def test_a_subclass_with_tricks_is_sent_as_the_numbers_it_holds() -> None:
 def test_other_values_are_not_sent(value: Any) -> None:
     with pytest.raises((TypeError, NotImplementedError)):
         wire.encode({"value": value})
+
+
+@pytest.mark.parametrize(
+    "shape", [[-1], [-1, -1], [-1, 0], [1.0], [True], ["1"], [1] * 9, [2**62, 4], [2**80], None, 1]
+)
+def test_a_tensor_of_no_possible_shape_is_refused(shape: Any) -> None:
+    head = json.dumps({"dict": [["t", {"tensor": ["float32", shape]}]]}).encode()
+    for body in (b"", bytes(4)):
+        with pytest.raises(wire.Malformed):
+            wire.decode(head, body)
