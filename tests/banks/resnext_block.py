@@ -504,6 +504,19 @@ def weights_joined_by_data() -> type[nn.Module]:
     return Block
 
 
+@wrong("shape", "There is no projection where the shape changes, and the input itself is overwritten by `x += …`.")
+def added_to_the_input() -> type[nn.Module]:
+    class Block(Base):
+        def make_shortcut(self, inputs: int, outputs: int, stride: int) -> nn.Module:
+            return nn.Identity()
+
+        def forward(self, x: Tensor) -> Tensor:
+            x += self.branch(x)
+            return F.relu(x)
+
+    return Block
+
+
 @right
 def torchvision_style() -> type[nn.Module]:
     class Block(nn.Module):
