@@ -307,8 +307,8 @@ def fit(
             f"Training {count:,} parameters on {images:,} images for {epochs} epochs on {trainer.device}, seed {seed}."
         )
     history = trainer.history
-    silent = {} if progress else {"disable": True}  # given as False, it would override the variable TQDM_DISABLE
-    for _ in (bar := tqdm(range(epochs), desc="epochs", **silent)):
+    make_bar = tqdm if progress else partial(tqdm, disable=True)  # disable=False would override TQDM_DISABLE
+    for _ in (bar := make_bar(range(epochs), desc="epochs")):
         trainer.run_epoch()
         bar.set_postfix(loss=f"{history.train_loss[-1]:.4f}", test_error=f"{history.test_error[-1]:.1f}%")
     return history
