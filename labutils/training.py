@@ -93,8 +93,13 @@ def random_window(images: Tensor, height: int, width: int, generator: torch.Gene
 
 def random_crop(images: Tensor, padding: int, generator: torch.Generator) -> Tensor:
     """(N, C, H, W) -> the same shape: each image padded with zeros and cut out again at an offset of its own."""
+    count, _, height, width = images.shape
     padded = F.pad(images, (padding, padding, padding, padding))
-    return random_window(padded, images.shape[2], images.shape[3], generator)
+    top, left = torch.randint(2 * padding + 1, (2, count, 1), generator=generator)
+    rows = (top + torch.arange(height))[:, :, None]
+    columns = (left + torch.arange(width))[:, None, :]
+    image = torch.arange(count)[:, None, None]
+    return padded[image, :, rows, columns].permute(0, 3, 1, 2)
 
 
 def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
