@@ -136,21 +136,6 @@ def input_kept(points: int = 1, cases: tuple[Case, ...] | None = None, explanato
     return Check("input kept", points, judge, cause, ("shape",), cases, explanatory)
 
 
-def steady(points: int = 1, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
-    """In evaluation mode outputs repeat, don't depend on the other images, and leave the statistics alone."""
-
-    def judge(exam: Exam, case: Case) -> str:
-        seen = exam.seen("evaluation", case)
-        if not seen["repeats"]:
-            return "in evaluation mode, the same input gave two different outputs"
-        if seen["alone"] > TOLERANCE:
-            return "in evaluation mode, an image's output depends on the other images of the batch"
-        return "in evaluation mode, the running statistics moved" if seen["statistics_moved"] else ""
-
-    cause = "Something still uses the batch's statistics, or chance, in evaluation mode."
-    return Check("steady in evaluation", points, judge, cause, ("shape",), cases, explanatory)
-
-
 def statistics_move(points: int = 1, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
     """A pass in training mode moves the running statistics as PyTorch's default BN does."""
 
@@ -189,7 +174,7 @@ def own_weights(points: int = 1, cases: tuple[Case, ...] | None = None, explanat
     return Check("own weights", points, judge, cause, ("shape",), cases, explanatory)
 
 
-def double(points: int = 0, cases: tuple[Case, ...] | None = None, explanatory: bool = True) -> Check:
+def double(points: int = 1, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
     """It computes in float64 where it is asked to."""
 
     def judge(exam: Exam, case: Case) -> str:
@@ -198,16 +183,6 @@ def double(points: int = 0, cases: tuple[Case, ...] | None = None, explanatory: 
 
     cause = "A tensor is made in forward with a fixed type. Make it with x.new_zeros, or from x."
     return Check("float64", points, judge, cause, ("shape",), cases, explanatory)
-
-
-def extent(points: int, cause: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
-    """How far an output pixel sees."""
-
-    def judge(exam: Exam, case: Case) -> str:
-        seen, expected = exam.seen("extent", case)["extent"], exam.expected("extent", case)["extent"]
-        return "" if seen == expected else f"expected an output pixel to see {expected} pixels of the input, got {seen}"
-
-    return Check("receptive field", points, judge, cause, ("shape",), cases, explanatory)
 
 
 def map_sizes(points: int, cause: str, cases: tuple[Case, ...] | None = None) -> Check:

@@ -74,7 +74,7 @@ EXERCISE = Exercise(
             "The input was detached, or copied where no gradient is recorded.",
             ("shape",),
         ),
-        common.double(1, explanatory=False),
+        common.double(1),
     ),
     fingerprint={"as_made": ("output", "input_gradient"), "swapped": ("raised", "raised_by_forward")},
 )

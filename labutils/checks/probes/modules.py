@@ -1,6 +1,5 @@
 """Probes of modules: what a class, or a function that returns a module, builds and computes."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -145,18 +144,18 @@ def train(objects: Objects, args: Args, input_shape: Shape, salt: int, periodic:
     if not y.requires_grad:
         raise Unusable("the output is cut off from the input: no gradient flows back")
     (y * noise(tuple(y.shape), salt + 1)).sum().backward()
-    norms: list[str | float] = []
+    norms: list[tuple[str, float]] = []
     silent = 0
     for parameter in model.parameters():
         gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
         name = "x".join(map(str, essential(tuple(parameter.shape))))
-        norms.append((name, gradient.norm().item()))  # pyright: ignore[reportArgumentType]
+        norms.append((name, gradient.norm().item()))
         rows = gradient.reshape(len(parameter), -1) if parameter.dim() else gradient.reshape(1, 1)
         silent += int((rows.abs().amax(1) == 0).sum())
     return {
         "output": y.detach(),
         "input_gradient": torch.zeros_like(x) if x.grad is None else x.grad,
-        "gradients": [norm for _, norm in sorted(norms)],  # pyright: ignore[reportGeneralTypeIssues]
+        "gradients": [norm for _, norm in sorted(norms)],
         "silent_rows": silent,
     }
 
@@ -171,14 +170,12 @@ def evaluation(objects: Objects, args: Args, input_shape: Shape, salt: int, peri
     with torch.no_grad():
         y = output_of(model, given).clone()
         again = output_of(model, x.clone())
-        first = output_of(model, x[:1].clone())
     moved = any(not torch.equal(a, b) for a, b in zip(statistics, model.buffers(), strict=True))
     return {
         "output": y,
         "input": given,
         "input_changed": not torch.equal(given, x),
         "repeats": torch.equal(y, again),
-        "alone": math.inf if first.shape != y[:1].shape else (first - y[:1]).abs().max().item(),
         "statistics_moved": moved,
     }
 
@@ -252,24 +249,6 @@ def double(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts
     model = prepared(objects, args, input_shape, salt).double().eval()
     with torch.no_grad():
         return {"dtype": str(output_of(model, noise(input_shape, salt).double()).dtype).removeprefix("torch.")}
-
-
-@probe
-def extent(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
-    """Height and width of the part of the input that the pixel in the output's middle depends on."""
-    model = prepared(objects, args, input_shape, salt).eval()
-    x = noise(input_shape, salt).requires_grad_()
-    y = output_of(model, x * 1)
-    if y.dim() != 4 or not y.requires_grad:
-        raise Unusable("the output is no map of pixels with a gradient")
-    y[:, :, y.shape[2] // 2, y.shape[3] // 2].sum().backward()
-    reached = torch.zeros_like(x) if x.grad is None else x.grad
-    sides = []
-    for axis in (2, 3):
-        others = [a for a in range(4) if a != axis]
-        places = reached.abs().amax(others).nonzero()
-        sides.append(int(places.max() - places.min()) + 1 if len(places) else 0)
-    return {"extent": tuple(sides)}
 
 
 @probe
