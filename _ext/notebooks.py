@@ -3,8 +3,9 @@
     python _ext/notebooks.py
 
 writes ``notebooks/chapters/*.ipynb`` and ``notebooks/exercises/*.ipynb``. Their Markdown is the page's, with what only
-the book understands put into plain Markdown: citations are numbered, measured numbers say where they were printed,
-links lead to the repository, and folded answers stay folded. They hold no outputs, no dates and no solutions.
+the book understands put into plain Markdown: citations are numbered, a measured number becomes the name under which a
+cell prints it, links lead to the repository, and folded answers stay folded. They hold no outputs, no dates and no
+solutions.
 """
 
 import hashlib
@@ -32,6 +33,8 @@ from importlib.util import find_spec
 
 if find_spec("labutils") is None:  # in Colab, say
     %pip install --quiet git+{address}"""
+NAMES = "Where the book has a measured number, the text here has the name under which a cell prints it, such as {}."
+LINKED_NAMES = " A name that is a link is printed in the notebook to which it leads."
 
 
 def pages(root: Path = ROOT) -> list[str]:
@@ -65,6 +68,8 @@ def notebook(page: str, root: Path = ROOT, solved: bool = False) -> NotebookNode
         figure = cell.metadata.get("mystnb", {}).get("figure", {})
         if "caption" in figure:
             cells.append(new_markdown_cell(f"**Figure.** {plain.convert(figure['caption'].strip())}"))
+    if plain.names:
+        cells.insert(1, new_markdown_cell(plain.about_names()))
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     result = new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
     give_stable_ids(result)
@@ -89,6 +94,7 @@ class PlainMarkdown:
         self.address, self.branch = repository(root)
         self.bibliography: BibliographyData = parse_file(root / "references.bib")
         self.cited: list[str] = []
+        self.names: list[str] = []
 
     def convert(self, text: str) -> str:
         """``text`` with its directives, roles and links replaced."""
@@ -137,11 +143,15 @@ class PlainMarkdown:
             return "".join(f" [{self.number(key)}]" for key in content.split(","))
         if name == "glue:text":
             page, _, key = content.rpartition("::")
-            value = key.split(":")[0]
-            if page:
-                return f"(`{value}`, printed in {self.link_to(page.removesuffix('.md'), Path(page).stem)})"
-            return f"(`{value}`, printed above)"
+            value = f"`{key.split(':')[0]}`"
+            self.names.append(self.link_to(page.removesuffix(".md"), value) if page else value)
+            return self.names[-1]
         raise ValueError(f"{self.page}.md: a notebook can't show the role {match[0]!r}.")
+
+    def about_names(self) -> str:
+        """What the reader must know of the names that stand for numbers."""
+        linked = any(name.startswith("[") for name in self.names)
+        return NAMES.format(self.names[0]) + LINKED_NAMES * linked
 
     def number(self, key: str) -> int:
         """The number under which the page cites ``key``."""

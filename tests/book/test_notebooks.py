@@ -82,6 +82,23 @@ def test_a_sheets_notebook_folds_its_hints_and_holds_no_solution(sheet: str) -> 
     assert not set(hints) & set(cells)
 
 
+def test_a_measured_number_is_named_and_the_notebook_says_so(tmp_path: Path) -> None:
+    make_book(tmp_path, "")
+    page = tmp_path / "chapters" / "page.md"
+    page.parent.mkdir()
+    page.write_text("# One\n\nIt is {glue:text}`loss:.2f`.\n")
+    _, about, text = notebooks.notebook("chapters/page", tmp_path).cells
+    assert about.source.endswith("such as `loss`.")
+    assert text.source.endswith("It is `loss`.")
+    page.write_text("# One\n\nIt is {glue:text}`page.md::loss:.2f`.\n")
+    _, about, text = notebooks.notebook("chapters/page", tmp_path).cells
+    link = re.search(r"It is (\[`loss`\]\(https://.*/page\.ipynb\))\.", text.source)
+    assert link
+    assert f"such as {link[1]}. A name that is a link" in about.source
+    page.write_text("# One\n")
+    assert len(notebooks.notebook("chapters/page", tmp_path).cells) == 2
+
+
 def test_ids_change_only_with_their_cell(tmp_path: Path) -> None:
     make_book(tmp_path, "")
     page = tmp_path / "chapters" / "page.md"
