@@ -165,8 +165,8 @@ def _try_out(limits: Limits) -> None:
                 f"Submissions can't be kept apart here: {gone}. Grade on Linux with namespaces, or, for files that "
                 "you trust or on a machine that is thrown away, add --sandbox none."
             ) from None
-        why = f"{sys.base_prefix} must be readable for every user. " if os.getuid() == 0 else ""
-        raise Refused(f"{gone}. {why}") from None
+        what_to_do = " Python and its packages must lie where every user can read them." if os.getuid() == 0 else ""
+        raise Refused(f"{gone}.{what_to_do}") from None
 
 
 def _make_folder(out: Path) -> None:

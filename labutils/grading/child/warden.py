@@ -227,8 +227,9 @@ def _become_inside(settings: dict[str, Any]) -> None:
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         os.environ.clear()
         os.environ.update(environment | threads | {"MPLBACKEND": "agg", "USER": "student"})
-        if not os.access(os.__file__, os.R_OK):
-            raise Impossible(f"the submission's user can't read {os.__file__}")
+        for needed in (os.__file__, sys.modules["torch"].__file__):
+            if needed and not os.access(needed, os.R_OK):
+                raise Impossible(f"the submission's user can't read {needed}")
         serve = importlib.import_module("labutils.grading.child.serve")
         serve.main(settings["largest"])
     except BaseException as error:
@@ -326,6 +327,7 @@ def _enter_namespaces(settings: dict[str, Any]) -> None:
                 os._exit(0)
     _die_with_parent(signal.SIGKILL)
     _prctl(SET_DUMPABLE, 0)
+    os.umask(0o022)  # what is built here is the submission's to read, whatever the grader's own is
     _unshare(NEW_MOUNTS_NETWORK_AND_NAMES)
     _build_root(Path(settings["folder"]), settings)
     settings["folder"] = "/tmp"
@@ -338,6 +340,8 @@ def _build_root(root: Path, settings: dict[str, Any]) -> None:
         raise Impossible(f"namespaces were not tried on {machine}")
     _mount("none", "/", None, PRIVATE | RECURSIVE)
     _mount("sandbox", root, "tmpfs", NO_SUID | NO_DEV, f"size={SPACE},nr_inodes=10000,mode=755")
+    (root / "tmp").mkdir()  # first, since Python may live below it
+    _mount("tmp", root / "tmp", "tmpfs", NO_SUID | NO_DEV, f"size={SPACE},nr_inodes={FILES},mode=1777")
     for place in (*SYSTEM, *settings["visible"]):
         _show(Path(place), root)
     for place in settings["hidden"]:
@@ -348,10 +352,9 @@ def _build_root(root: Path, settings: dict[str, Any]) -> None:
         _mount(f"/dev/{name}", root / "dev" / name, None, BIND)
     (root / "etc").mkdir(exist_ok=True)
     (root / "etc/passwd").write_text(f"student:x:{settings['uid']}:{settings['uid']}::/tmp:/bin/false\n")
-    for name in ("proc", "tmp", "old"):
+    for name in ("proc", "old"):
         (root / name).mkdir(exist_ok=True)
     _mount("proc", root / "proc", "proc", NO_SUID | NO_DEV | NO_EXEC)
-    _mount("tmp", root / "tmp", "tmpfs", NO_SUID | NO_DEV, f"size={SPACE},nr_inodes={FILES},mode=1777")
     os.chdir(root)
     if LIBC.syscall(PIVOT_ROOT[machine], b".", b"old"):
         raise Impossible(f"pivot_root: {os.strerror(ctypes.get_errno())}")

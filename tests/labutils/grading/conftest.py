@@ -12,21 +12,25 @@ import pytest
 from tests.conftest import ROOT
 
 SHEET = "01-residual-block"
+PYTHON = (Path(sys.base_prefix), ROOT)
 
 
 def readable_python(folder: Path) -> list[str]:
-    """The start of a command in which every user can read Python. Empty where that is so anyway."""
-    prefix = Path(sys.base_prefix)
-    closed = [parent for parent in prefix.parents if not parent.stat().st_mode & 1]
-    if os.getuid() or not closed:
+    """The start of a command in which every user can read Python and the course. Empty where that is so anyway."""
+    closed = {place: [parent for parent in place.parents if not parent.stat().st_mode & 1] for place in PYTHON}
+    tops = {place: parents[-1] for place, parents in closed.items() if parents}
+    if os.getuid() or not tops:
         return []
-    top, kept = closed[-1], folder / "kept"
-    kept.mkdir()
-    script = (
-        f'mount --bind "{prefix}" "{kept}" && mount -t tmpfs -o mode=755 tmpfs "{top}" && mkdir -p "{prefix}" '
-        f'&& mount --bind "{kept}" "{prefix}" && exec "$@"'
-    )
-    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh"]
+    kept = {place: folder / f"kept-{number}" for number, place in enumerate(tops)}
+    for place in kept.values():
+        place.mkdir()
+    script = [
+        *(f'mount --bind "{place}" "{kept[place]}"' for place in tops),
+        *(f'mount -t tmpfs -o mode=755 tmpfs "{top}"' for top in sorted(set(tops.values()))),
+        *(f'mkdir -p "{place}" && mount --bind "{kept[place]}" "{place}"' for place in tops),
+        f'cd "{ROOT}" && exec "$@"',
+    ]
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", " && ".join(script), "sh"]
 
 
 def labutils(

@@ -1,6 +1,7 @@
 """What a submission's process can reach, and as whom it runs."""
 
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.hostile import RIGHT
 from tests.labutils.grading.conftest import SHEET, labutils, page, readable_python, record
 
 pytestmark = pytest.mark.slow
+PYTHON_IN_TMP = [place.parts[2] for place in {Path(sys.prefix), Path(sys.base_prefix)} if place.is_relative_to("/tmp")]
 INSIDE = f"""\
 import os, socket
 found = []
@@ -31,7 +33,7 @@ expect("no new privileges", "NoNewPrivs:\\t1" in open("/proc/self/status").read(
 expect("few processes", len([name for name in os.listdir("/proc") if name.isdigit()]) == 2)
 expect("environment", b"PYTEST" not in open("/proc/self/environ", "rb").read())
 expect("one thread", len(os.listdir("/proc/self/task")) == 1)
-expect("empty /tmp", os.listdir("/tmp") == [])
+expect("empty /tmp", os.listdir("/tmp") == {PYTHON_IN_TMP})
 expect("no course", refused(lambda: os.listdir({str(ROOT / "labutils")!r})))
 expect("Python read-only", refused(lambda: open({str(Path(sys.prefix) / "new")!r}, "w")))
 expect("system read-only", refused(lambda: os.mkdir("/new")))
@@ -69,6 +71,21 @@ def test_a_grader_that_is_not_root_has_its_sandbox_too() -> None:
         before = [*readable_python(folder), "setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", "--"]
         files = (folder / "amy.md", "--sheet", SHEET, "--out", folder / "out")
         result = labutils("grade", *files, before=before, HOME=name, PYTHONDONTWRITEBYTECODE="1")
+        assert result.returncode == 0, result.stderr
+        assert record(folder / "out", "amy")["marks"][0]["status"] == "passed"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may mount")
+def test_python_may_lie_below_tmp_and_new_files_be_private() -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name)
+        (folder / "python").mkdir()
+        (folder / "amy.md").write_text(page(RIGHT))
+        grade = f"-m labutils grade {folder}/amy.md --sheet {SHEET} --out {folder}/out"
+        script = f"mount --bind {sys.prefix} {folder}/python && umask 077 && {folder}/python/bin/python {grade}"
+        command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
         assert result.returncode == 0, result.stderr
         assert record(folder / "out", "amy")["marks"][0]["status"] == "passed"
 
