@@ -233,7 +233,8 @@ def _become_inside(settings: dict[str, Any]) -> None:
         serve = importlib.import_module("labutils.grading.child.serve")
         serve.main(settings["largest"])
     except BaseException as error:
-        os.write(2, json.dumps({"impossible": f"{type(error).__name__}: {error}"}).encode() + b"\n")
+        why = str(error) if isinstance(error, Impossible) else f"{type(error).__name__}: {error}"
+        os.write(2, json.dumps({"impossible": why}).encode() + b"\n")
     os._exit(INFRA)
 
 

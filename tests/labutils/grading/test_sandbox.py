@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from tests.hostile import RIGHT
 from tests.labutils.grading.conftest import SHEET, labutils, page, readable_python, record
 
 pytestmark = pytest.mark.slow
-PYTHON_IN_TMP = [place.parts[2] for place in {Path(sys.prefix), Path(sys.base_prefix)} if place.is_relative_to("/tmp")]
+PYTHON_IN_TMP = {place.parts[2] for place in map(Path, (sys.prefix, sys.base_prefix)) if place.is_relative_to("/tmp")}
 INSIDE = f"""\
 import os, socket
 found = []
@@ -33,7 +34,7 @@ expect("no new privileges", "NoNewPrivs:\\t1" in open("/proc/self/status").read(
 expect("few processes", len([name for name in os.listdir("/proc") if name.isdigit()]) == 2)
 expect("environment", b"PYTEST" not in open("/proc/self/environ", "rb").read())
 expect("one thread", len(os.listdir("/proc/self/task")) == 1)
-expect("empty /tmp", os.listdir("/tmp") == {PYTHON_IN_TMP})
+expect("empty /tmp", set(os.listdir("/tmp")) == {PYTHON_IN_TMP or "set()"})
 expect("no course", refused(lambda: os.listdir({str(ROOT / "labutils")!r})))
 expect("Python read-only", refused(lambda: open({str(Path(sys.prefix) / "new")!r}, "w")))
 expect("system read-only", refused(lambda: os.mkdir("/new")))
@@ -75,19 +76,38 @@ def test_a_grader_that_is_not_root_has_its_sandbox_too() -> None:
         assert record(folder / "out", "amy")["marks"][0]["status"] == "passed"
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root may mount")
-def test_python_may_lie_below_tmp_and_new_files_be_private() -> None:
+@pytest.fixture
+def private_folder() -> Iterator[Path]:
+    """A folder below /tmp that only its owner can enter."""
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
-        folder = Path(name)
-        (folder / "python").mkdir()
-        (folder / "amy.md").write_text(page(RIGHT))
-        grade = f"-m labutils grade {folder}/amy.md --sheet {SHEET} --out {folder}/out"
-        script = f"mount --bind {sys.prefix} {folder}/python && umask 077 && {folder}/python/bin/python {grade}"
-        command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
-        assert result.returncode == 0, result.stderr
-        assert record(folder / "out", "amy")["marks"][0]["status"] == "passed"
+        yield Path(name)
+
+
+def grade_with_python_in(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Grade a right submission as root with the environment at ``folder/python``, where new files are private."""
+    (folder / "python").mkdir()
+    (folder / "amy.md").write_text(page(RIGHT))
+    script = f'mount --bind "{sys.prefix}" {folder}/python && umask 077 && exec {folder}/python/bin/python "$@"'
+    private = ["unshare", "--mount", "--propagation", "private", *readable_python(folder), "sh", "-c", script, "sh"]
+    grade = ["-m", "labutils", "grade", folder / "amy.md", "--sheet", SHEET, "--out", folder / "out", *options]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run([*private, *grade], capture_output=True, text=True, cwd=ROOT, env=environment)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may mount")
+def test_python_may_lie_below_tmp_and_new_files_be_private(private_folder: Path) -> None:
+    result = grade_with_python_in(private_folder)
+    assert result.returncode == 0, result.stderr
+    assert record(private_folder / "out", "amy")["marks"][0]["status"] == "passed"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_without_a_sandbox_packages_that_only_root_can_read_are_refused(private_folder: Path) -> None:
+    result = grade_with_python_in(private_folder, "--sandbox", "none")
+    assert result.returncode == 1, result.stderr
+    assert "the submission's user can't read" in result.stderr
+    assert "torch/__init__.py. Python and its packages must lie where every user can read them." in result.stderr
+    assert not (private_folder / "out" / "amy.json").exists()
 
 
 def test_no_folder_is_left_after_a_submission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
