@@ -7,7 +7,9 @@ numbers, text and raw tensors, each within its limits.
 import atexit
 import json
 import os
+import secrets
 import selectors
+import shutil
 import socket
 import subprocess
 import sys
@@ -143,10 +145,10 @@ class Child:
         self.time_left = float(START_S)
         self._number = 0
         self._received = bytearray()
-        self._folder = tempfile.TemporaryDirectory(prefix="labutils-", ignore_cleanup_errors=True)
+        self._folder = Path(tempfile.gettempdir()).resolve() / f"labutils-{secrets.token_hex(8)}"
         settings = {
             "namespaces": limits.namespaces,
-            "folder": str(Path(self._folder.name).resolve()),
+            "folder": str(self._folder),
             "memory": limits.memory,
             "lifetime": START_S + limits.time * (len(names) + 2),
             "largest": LARGEST_SUBMISSION,
@@ -174,7 +176,7 @@ class Child:
 
     def __exit__(self, *_exception: object) -> None:
         self._end()
-        self._folder.cleanup()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def read(self) -> Reading:
         """Send the submission, and learn what is in it. Nothing of it has run then. Raises Gone."""

@@ -48,6 +48,7 @@ FILES = 1_000
 MOST_PROCESSES = 32
 MOST_OPEN_FILES = 256
 PAUSE_S = 0.1
+AWAITED = {signal.SIGCHLD, signal.SIGTERM}
 INFRA = 70
 MODULES = (
     "numpy",
@@ -93,8 +94,10 @@ def _one(nursery: int, lifeline: int) -> None:
     settings = json.loads(_first_line())
     settings["uid"] = FIRST_UID + os.getpid() % UIDS if os.getuid() == 0 else os.getuid()
     settings["lifeline"] = lifeline
+    signal.pthread_sigmask(signal.SIG_BLOCK, AWAITED)  # from here on, who is ended still removes the folder
     try:
         _die_with_parent(signal.SIGTERM, nursery)
+        Path(settings["folder"]).mkdir(mode=0o700)
         if settings["namespaces"]:
             _enter_namespaces(settings)
         else:
@@ -129,17 +132,15 @@ def _first_line() -> bytes:
 def _watch(settings: dict[str, Any]) -> dict[str, Any]:
     """Run the process inside until it ends or breaks a limit. Kill what it left, and return how it ended."""
     end = time.monotonic() + settings["lifetime"]
-    awaited = {signal.SIGCHLD, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
     inside = os.fork()
     if not inside:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, awaited)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, AWAITED)
         _become_inside(settings)
     os.close(0)
     os.close(1)
     report: dict[str, Any] = {}
     while not report:
-        happened = signal.sigtimedwait(awaited, PAUSE_S)
+        happened = signal.sigtimedwait(AWAITED, PAUSE_S)
         report = _reap(inside)
         if report:
             break
@@ -318,14 +319,13 @@ def _enter_namespaces(settings: dict[str, Any]) -> None:
         Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
     first = os.fork()
     if first:
-        for descriptor in (0, 1, 2, settings["lifeline"]):
+        for descriptor in (0, 1, settings["lifeline"]):  # the report stays open until the folder is gone
             os.close(descriptor)
-        signal.signal(signal.SIGTERM, lambda _number, _frame: os.kill(first, signal.SIGKILL))
-        while True:
-            with suppress(InterruptedError):
-                os.waitpid(first, 0)
-                shutil.rmtree(settings["folder"], ignore_errors=True)
-                os._exit(0)
+        while not os.waitpid(first, os.WNOHANG)[0]:
+            if signal.sigwait(AWAITED) == signal.SIGTERM:
+                os.kill(first, signal.SIGKILL)
+        shutil.rmtree(settings["folder"], ignore_errors=True)
+        os._exit(0)
     _die_with_parent(signal.SIGKILL)
     _prctl(SET_DUMPABLE, 0)
     os.umask(0o022)  # what is built here is the submission's to read, whatever the grader's own is

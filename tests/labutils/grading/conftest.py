@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from tests.conftest import ROOT
 
 SHEET = "01-residual-block"
+LONGEST_S = 120
 PYTHON = (Path(sys.base_prefix), ROOT)
 
 
@@ -61,3 +63,11 @@ def solved() -> bytes:
 def record(out: Path, submission: str) -> dict:
     """A result file."""
     return json.loads((out / f"{submission}.json").read_text())
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for what other processes bring about, and fail if it does not come."""
+    end = time.monotonic() + LONGEST_S
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.1)

@@ -7,7 +7,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.hostile import RIGHT
-from tests.labutils.grading.conftest import SHEET, labutils, page, readable_python, record
+from tests.labutils.grading.conftest import SHEET, labutils, page, readable_python, record, wait_until
 
 pytestmark = pytest.mark.slow
 RELU_FIRST = RIGHT.replace("F.relu(y + self.shortcut(x))", "F.relu(y) + self.shortcut(x)")
@@ -132,16 +131,15 @@ def test_a_killed_run_goes_on_and_leaves_neither_process_nor_folder(tmp_path: Pa
         stderr=subprocess.DEVNULL,
         env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(temporary)},
     )
-    while "done" not in (out / "a.json").read_text() if (out / "a.json").exists() else True:
-        assert run.poll() is None
-        time.sleep(0.1)
+    wait_until(lambda: (out / "a.json").exists() and "done" in (out / "a.json").read_text())
+    assert run.poll() is None
     assert record(out, "b")["state"] == "waiting"
     first = (out / "a.json").read_bytes()
     children = psutil.Process(run.pid).children(recursive=True)
     run.send_signal(signal.SIGKILL)
     run.wait()
     assert not psutil.wait_procs(children, timeout=60)[1]
-    assert list(temporary.glob("labutils-*")) == []
+    wait_until(lambda: not list(temporary.glob("labutils-*")))
     assert labutils(*command[3:], "--time", "3").returncode == 0
     assert (out / "a.json").read_bytes() == first
     assert record(out, "b")["status"] == "timeout"

@@ -43,9 +43,10 @@ def port() -> Iterator[int]:
 @pytest.fixture(scope="module")
 def achieved(tmp_path_factory: pytest.TempPathFactory, port: int) -> dict[str, set[Outcome]]:
     """Per attack what it achieves against an unprotected grader."""
+    home = tmp_path_factory.mktemp("unprotected")
 
     def attempt(name: str) -> set[Outcome]:
-        with folder_of_a_batch(tmp_path_factory.mktemp("unprotected") / "batch") as folder:
+        with folder_of_a_batch(home / name) as folder:
             return unprotected(ATTACKS[name], folder, port)
 
     with ThreadPoolExecutor(AT_A_TIME) as pool:
@@ -55,10 +56,11 @@ def achieved(tmp_path_factory: pytest.TempPathFactory, port: int) -> dict[str, s
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory: pytest.TempPathFactory, port: int) -> dict[str, tuple[Record, list[Path]]]:
     """Per attack its record, and the files it left."""
+    home = tmp_path_factory.mktemp("graded")
 
     def attempt(name: str) -> tuple[Record, list[Path]]:
         attack = ATTACKS[name]
-        with folder_of_a_batch(tmp_path_factory.mktemp("graded") / "batch") as folder:
+        with folder_of_a_batch(home / name) as folder:
             limits = Limits(time=attack.time)
             data = content(attack, folder, port)
             record = marking.mark(name, f"{name}.ipynb", data, SHEET, [exercises.load("residual-block")], limits)

@@ -1,6 +1,7 @@
 """What a submission's process can reach, and as whom it runs."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -113,4 +114,15 @@ def test_without_a_sandbox_packages_that_only_root_can_read_are_refused(private_
 def test_no_folder_is_left_after_a_submission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert mark(RIGHT, Limits(time=60)).status == "passed"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_folder_is_left_by_a_grader_that_is_killed_before_it_sends_anything(tmp_path: Path) -> None:
+    script = (
+        "import os, signal; from labutils.grading.remote import Child, Limits; "
+        "child = Child(b'', 'md', {}, Limits()); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    result = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment)
+    assert result.returncode == -signal.SIGKILL
     assert list(tmp_path.iterdir()) == []
