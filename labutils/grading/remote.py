@@ -33,7 +33,7 @@ START_S = 120  # until PyTorch is loaded, before anything of the submission runs
 CHUNK = 1 << 16
 LONGEST_LINE = 1 << 20
 END_S = 10
-KEPT_VARIABLES = ("PATH", "LANG", "LD_LIBRARY_PATH")  # no others: a submission can read them
+KEPT_VARIABLES = ("PATH", "LANG", "LD_LIBRARY_PATH")  # no others: a submission can read its process's memory
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 PACKAGE = Path(labutils.__file__).parent
 CHILD_MODULES = {
@@ -93,10 +93,7 @@ class Nursery:
                 stdin=subprocess.PIPE,
                 pass_fds=[other.fileno()],
                 start_new_session=True,
-                env={
-                    **os.environ,
-                    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
-                },
+                env={name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ} | ONE_THREAD,
             )
         assert self._process.stdin
         with self._process.stdin as stream:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,9 +21,8 @@ from tests.labutils.grading.conftest import SHEET, labutils, page, readable_pyth
 
 pytestmark = pytest.mark.slow
 PYTHON_IN_TMP = {place.parts[2] for place in map(Path, (sys.prefix, sys.base_prefix)) if place.is_relative_to("/tmp")}
-INSIDE = f"""\
-import os, socket
-found = []
+EXPECTED = f"""\
+import ctypes, os, socket
 def expect(name, right):
     if not right: found.append(name)
 def refused(action):
@@ -33,9 +33,10 @@ expect("not root", os.getuid() and os.geteuid())
 expect("no capabilities", "CapEff:\\t0000000000000000" in open("/proc/self/status").read())
 expect("no new privileges", "NoNewPrivs:\\t1" in open("/proc/self/status").read())
 expect("few processes", len([name for name in os.listdir("/proc") if name.isdigit()]) == 2)
-expect("environment", b"PYTEST" not in open("/proc/self/environ", "rb").read())
+ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: its own memory is the submission's to read
+expect("nothing of the grader's environment", b"PYTEST" not in open("/proc/self/environ", "rb").read())
 expect("one thread", len(os.listdir("/proc/self/task")) == 1)
-expect("empty /tmp", set(os.listdir("/tmp")) == {PYTHON_IN_TMP or "set()"})
+expect("empty /tmp", sorted(os.listdir("/tmp")) == {sorted(PYTHON_IN_TMP)})
 expect("no course", refused(lambda: os.listdir({str(ROOT / "labutils")!r})))
 expect("Python read-only", refused(lambda: open({str(Path(sys.prefix) / "new")!r}, "w")))
 expect("system read-only", refused(lambda: os.mkdir("/new")))
@@ -48,6 +49,13 @@ import torch
 from pathlib import Path
 site = Path(torch.__file__).parent.parent
 expect("torchvision hidden", not list(site.glob("torchvision/*")))
+"""
+INSIDE = f"""\
+found = []
+try:
+{textwrap.indent(EXPECTED, "    ")}
+except Exception as error:
+    found.append(repr(error))
 """
 
 
