@@ -47,13 +47,13 @@ def forget_stale_outputs(app: Sphinx, config: Any) -> None:
     cache = Path(config.nb_execution_cache_path or Path(app.outdir).parent / ".jupyter_cache")
     stamp = cache.with_name(".read-by-pages")
     fingerprint = fingerprint_of_inputs(Path(app.srcdir))
-    if stamp.exists() and stamp.read_text() == fingerprint:
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == fingerprint:
         return
     shutil.rmtree(cache, ignore_errors=True)
     shutil.rmtree(app.doctreedir, ignore_errors=True)
     Path(app.doctreedir).mkdir(parents=True)
     stamp.parent.mkdir(parents=True, exist_ok=True)
-    stamp.write_text(fingerprint)
+    stamp.write_text(fingerprint, encoding="utf-8")
 
 
 def fingerprint_of_inputs(root: Path) -> str:
@@ -68,7 +68,7 @@ def fingerprint_of_inputs(root: Path) -> str:
 
 def pages_that_borrow(app: Sphinx, _env: object, _added: set[str], _changed: set[str], _removed: set[str]) -> list[str]:
     """The pages that show what others measured, and are read again in each build, since those may have changed."""
-    sources = {page: Path(app.env.doc2path(page)).read_text() for page in app.env.found_docs}
+    sources = {page: Path(app.env.doc2path(page)).read_text(encoding="utf-8") for page in app.env.found_docs}
     return [page for page, text in sources.items() if any(word in text for word in BORROWING)]
 
 
@@ -138,7 +138,7 @@ def write_notebooks(app: Sphinx, _error: Exception | None) -> None:
     for page in notebooks.pages(root):
         file = Path(app.outdir, "notebooks", f"{page}.ipynb")
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(notebooks.written(page, root))
+        file.write_text(notebooks.written(page, root), encoding="utf-8")
 
 
 def forget_pages_with_warnings(app: Sphinx, _error: Exception | None) -> None:

@@ -60,7 +60,7 @@ def inline_figures(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     for number, image in enumerate(list(doctree.findall(nodes.image))):
         path = Path(app.srcdir, image["uri"])
         if path.suffix == ".svg" and "jupyter_execute" in path.parts:
-            html = themed_svg(path.read_text(), f"f{number}-", image.get("alt", ""))
+            html = themed_svg(path.read_text(encoding="utf-8"), f"f{number}-", image.get("alt", ""))
             image.replace_self(nodes.raw("", html, format="html"))
 
 

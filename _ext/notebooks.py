@@ -46,7 +46,7 @@ def pages(root: Path = ROOT) -> list[str]:
 
 def repository(root: Path = ROOT) -> tuple[str, str]:
     """The repository's address and branch, from the book's settings."""
-    settings = yaml.safe_load((root / "_config.yml").read_text())["repository"]
+    settings = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))["repository"]
     return settings["url"], settings["branch"]
 
 
@@ -56,7 +56,7 @@ def notebook(page: str, root: Path = ROOT, solved: bool = False) -> NotebookNode
     Raises ValueError for a directive or role that is not known here, or solutions that are marked wrongly.
     """
     keep = with_solutions if solved else without_solutions
-    text = keep((root / f"{page}.md").read_text(), f"{page}.md")
+    text = keep((root / f"{page}.md").read_text(encoding="utf-8"), f"{page}.md")
     source: Any = read_myst_markdown_notebook(text)
     plain = PlainMarkdown(page, root)
     cells = [new_code_cell(INSTALL.format(address=plain.address))]
@@ -196,7 +196,7 @@ def main() -> None:
         stale.unlink()
     for file, text in files.items():
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
+        file.write_text(text, encoding="utf-8")
     print(f"{len(files)} notebooks are in {folder.relative_to(Path.cwd())}/")
 
 

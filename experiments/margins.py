@@ -32,7 +32,7 @@ THREADS = (1, 2)
 
 def run_claims(chapter: Path, seeds: tuple[int, ...], threads: int) -> list[dict[str, Any]]:
     """Execute the chapter with these seeds and return what it claimed."""
-    source = SEEDS_LINE.sub(f"SEEDS = {seeds}", chapter.read_text())
+    source = SEEDS_LINE.sub(f"SEEDS = {seeds}", chapter.read_text(encoding="utf-8"))
     notebook = nbformat.from_dict(read_myst_markdown_notebook(source))
     with tempfile.TemporaryDirectory() as folder:
         claims = Path(folder) / "claims"
@@ -42,7 +42,7 @@ def run_claims(chapter: Path, seeds: tuple[int, ...], threads: int) -> list[dict
             "OMP_NUM_THREADS": str(threads),
         }
         NotebookClient(notebook).execute(env=os.environ | environment)
-        return [json.loads(line) for line in claims.read_text().splitlines()]
+        return [json.loads(line) for line in claims.read_text(encoding="utf-8").splitlines()]
 
 
 def strictest_bounds(values: list[float]) -> dict[str, float]:
@@ -54,12 +54,16 @@ def strictest_bounds(values: list[float]) -> dict[str, float]:
 
 def seeded_chapters() -> dict[str, Path]:
     """The chapters with a line of seeds, by name."""
-    return {path.stem: path for path in sorted((ROOT / "chapters").glob("*.md")) if SEEDS_LINE.search(path.read_text())}
+    return {
+        path.stem: path
+        for path in sorted((ROOT / "chapters").glob("*.md"))
+        if SEEDS_LINE.search(path.read_text(encoding="utf-8"))
+    }
 
 
 def margins(chapter: Path) -> list[dict[str, Any]]:
     """The chapter's claims, each with its values over all seeds and threads."""
-    line = SEEDS_LINE.search(chapter.read_text())
+    line = SEEDS_LINE.search(chapter.read_text(encoding="utf-8"))
     assert line is not None
     count = len(line[1].rstrip(",").split(","))
     groups = [tuple(range(first, first + count)) for first in range(0, SEED_COUNT, count)]

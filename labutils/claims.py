@@ -28,7 +28,7 @@ def claim(text: str, value: float, *, at_least: float | None = None, at_most: fl
     line = f"{text}: {value:.4g} ({limits})"
     if "LABUTILS_CLAIMS" in os.environ:
         entry = {"claim": text, "value": value, "at_least": at_least, "at_most": at_most}
-        with Path(os.environ["LABUTILS_CLAIMS"]).open("a") as file:
+        with Path(os.environ["LABUTILS_CLAIMS"]).open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
         return
     holds = (at_least is None or value >= at_least) and (at_most is None or value <= at_most)

@@ -50,12 +50,14 @@ def activation_bytes(model: nn.Module, x: Tensor) -> int:
     return sum(kept.values())
 
 
+def seconds(work: Callable[[], object]) -> float:
+    """How long one call takes by the clock."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
 def median_seconds(work: Callable[[], object], repeats: int = 5) -> float:
     """Median time of ``repeats`` calls, after one call that is not counted."""
     work()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+    return statistics.median(seconds(work) for _ in range(repeats))

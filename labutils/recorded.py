@@ -26,7 +26,7 @@ def load(name: str, folder: Path | None = None) -> dict[str, Any]:
     file = (folder or _folder()) / f"{name}.json"
     if not file.exists():
         raise FileNotFoundError(f"there is no recorded run {name!r}; there are: {', '.join(names()) or 'none'}.")
-    return json.loads(file.read_text())
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def trainings() -> list[dict[str, Any]]:
@@ -59,7 +59,7 @@ def save(
     file = folder / f"{name}.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(".part")
-    part.write_text(json.dumps(record, indent=1) + "\n")
+    part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     part.replace(file)
     return file
 
@@ -79,7 +79,7 @@ def git_commit() -> str:
 
     def git(*arguments: str) -> str:
         command = ("git", "-C", str(_IN_REPOSITORY.parent.parent), *arguments)
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout.strip()
 
     try:
         commit = git("rev-parse", "HEAD")
@@ -94,7 +94,7 @@ def processor(gpu: bool = True) -> str:
     if gpu and torch.cuda.is_available():
         return torch.cuda.get_device_name()
     cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
     models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     return f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores"
 

@@ -17,10 +17,10 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 def build(root: Path) -> subprocess.CompletedProcess[str]:
     """Build the book in ``root`` with the flags of ``make book``."""
-    flags = re.search(r"jupyter-book build \.(.*)", (ROOT / "Makefile").read_text())
+    flags = re.search(r"jupyter-book build \.(.*)", (ROOT / "Makefile").read_text(encoding="utf-8"))
     assert flags is not None
     command = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(root), *flags[1].split()]
-    return subprocess.run(command, capture_output=True, text=True)
+    return subprocess.run(command, capture_output=True, encoding="utf-8")
 
 
 def make_book(root: Path, page: str) -> Path:
@@ -29,8 +29,8 @@ def make_book(root: Path, page: str) -> Path:
         shutil.copy(ROOT / name, root)
     for name in ("_ext", "_static"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (root / "_toc.yml").write_text("format: jb-book\nroot: page\n")
-    (root / "page.md").write_text(page)
+    (root / "_toc.yml").write_text("format: jb-book\nroot: page\n", encoding="utf-8")
+    (root / "page.md").write_text(page, encoding="utf-8")
     return root
 
 

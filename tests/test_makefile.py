@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run make as from a shell, also where make itself started these tests."""
     environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL")}
-    return subprocess.run(["make", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True)
+    return subprocess.run(["make", *arguments], cwd=ROOT, env=environment, capture_output=True, encoding="utf-8")
 
 
 def test_without_python_3_11_one_line_says_so(tmp_path: Path) -> None:

@@ -240,7 +240,7 @@ def _close(a: str | float, b: str | float) -> bool:
 @cache
 def bank() -> dict[str, Any]:
     """Per exercise its hints and the known wrong programs with their fingerprints, as ``make bank`` wrote them."""
-    return json.loads(BANK.read_text())
+    return json.loads(BANK.read_text(encoding="utf-8"))
 
 
 def misconception(exam: Exam, result: Result) -> str:

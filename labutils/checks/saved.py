@@ -26,7 +26,7 @@ def load() -> dict[str, Entry]:
     """
     path = file()
     try:
-        return _valid(json.loads(path.read_text()))
+        return _valid(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return {}
     except OSError as error:

@@ -116,7 +116,7 @@ def result_file(out: Path, submission: str) -> Path:
 def read(file: Path) -> Record | None:
     """The record in a file, or None where there is none that is finished."""
     try:
-        content: dict[str, Any] = json.loads(file.read_text())
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         if content.get("format") != FORMAT or content.get("state") != "done":
             return None
         record = Record(**content)

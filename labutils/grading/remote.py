@@ -359,7 +359,7 @@ def _surroundings() -> dict[str, Any]:
     for path in sorted((PACKAGE / "checks/probes").glob("*.py")):
         if path.stem != "__init__":
             modules[f"labutils.checks.probes.{path.stem}"] = str(path.relative_to(PACKAGE))
-    sources = {name: (PACKAGE / path).read_text() if path else "" for name, path in modules.items()}
+    sources = {name: (PACKAGE / path).read_text(encoding="utf-8") if path else "" for name, path in modules.items()}
     return {"sources": sources, "packages": _packages()}
 
 

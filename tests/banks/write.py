@@ -26,7 +26,7 @@ HINT = re.compile(r"^(`{3,})\{dropdown\} (?:First|Second|Third) hint\n(.*?)\n\1$
 
 def hints(exercise: Exercise) -> list[str]:
     """The exercise's three hints, as its sheet has them. Raises ValueError if there are not three."""
-    sheet = (ROOT / "exercises" / f"{exercise.sheet}.md").read_text()
+    sheet = (ROOT / "exercises" / f"{exercise.sheet}.md").read_text(encoding="utf-8")
     _, _, rest = sheet.partition(f"*Exercise `{exercise.id}`")
     section = rest.partition("\n*Exercise `")[0]
     found = [text.strip() for _, text in HINT.findall(section)]
@@ -94,8 +94,13 @@ def main() -> None:
     """Write both files."""
     tasks: Any = Parallel(n_jobs=2, return_as="generator")(delayed(written)(name) for name in exercises.IDS)
     parts = dict(zip(exercises.IDS, tqdm(tasks, total=len(exercises.IDS), desc="banks"), strict=True))
-    BANK.write_text(json.dumps({name: bank for name, (bank, _) in parts.items()}, ensure_ascii=False, indent=0) + "\n")
-    KILL_TABLE.write_text(json.dumps({name: kills for name, (_, kills) in parts.items()}, indent=1) + "\n")
+    BANK.write_text(
+        json.dumps({name: bank for name, (bank, _) in parts.items()}, ensure_ascii=False, indent=0) + "\n",
+        encoding="utf-8",
+    )
+    KILL_TABLE.write_text(
+        json.dumps({name: kills for name, (_, kills) in parts.items()}, indent=1) + "\n", encoding="utf-8"
+    )
     count = sum(len(kills["kills"]) for _, kills in parts.values())
     print(f"{count} wrong programs: {BANK.relative_to(ROOT)}, {KILL_TABLE.relative_to(ROOT)}")
 

@@ -28,7 +28,10 @@ def page_names(root: Path) -> list[str]:
 def built_pages(root: Path) -> Iterator[tuple[str, BeautifulSoup]]:
     """Each page's name and its HTML."""
     for name in page_names(root):
-        yield name, BeautifulSoup((root / "_build" / "html" / f"{name}.html").read_text(), "html.parser")
+        yield (
+            name,
+            BeautifulSoup((root / "_build" / "html" / f"{name}.html").read_text(encoding="utf-8"), "html.parser"),
+        )
 
 
 def dead_anchors(root: Path) -> list[str]:
@@ -53,14 +56,17 @@ def dead_anchors(root: Path) -> list[str]:
 @cache
 def ids_of(path: Path) -> set[str]:
     """The ids in an HTML file."""
-    return {str(tag["id"]) for tag in BeautifulSoup(path.read_text(), "html.parser").select("[id]")}
+    return {str(tag["id"]) for tag in BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser").select("[id]")}
 
 
 def unclosed_fences(root: Path) -> list[str]:
     """Fences without an end, which swallow what follows."""
     faults = []
     for name in page_names(root):
-        faults += [f"{name}: {opening!r} is never closed" for opening in _unclosed((root / f"{name}.md").read_text())]
+        faults += [
+            f"{name}: {opening!r} is never closed"
+            for opening in _unclosed((root / f"{name}.md").read_text(encoding="utf-8"))
+        ]
     return faults
 
 
@@ -81,7 +87,7 @@ def code_without_kernel(root: Path) -> list[str]:
     """Pages with code cells whose front matter names no kernel: they lose their notebook buttons."""
     faults = []
     for name in page_names(root):
-        tokens = PARSER.parse((root / f"{name}.md").read_text())
+        tokens = PARSER.parse((root / f"{name}.md").read_text(encoding="utf-8"))
         has_code = any(token.type == "fence" and token.info.startswith("{code-cell}") for token in tokens)
         front_matter = [yaml.safe_load(token.content) for token in tokens if token.type == "front_matter"]
         if has_code and not (front_matter and "kernelspec" in front_matter[0]):

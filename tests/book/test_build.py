@@ -30,7 +30,7 @@ COUNTING = "with open('runs', 'a') as file:\n    print('ran', file=file)"
 
 def runs(root: Path) -> int:
     """How often the page of COUNTING was executed."""
-    return (root / "runs").read_text().count("ran")
+    return (root / "runs").read_text(encoding="utf-8").count("ran")
 
 
 @pytest.mark.builds
@@ -56,16 +56,16 @@ def test_a_changed_helper_executes_again_and_a_changed_sentence_does_not(tmp_pat
     page = make_book(tmp_path, PAGE.format(sentence="It counts its runs.", code=COUNTING)) / "page.md"
     helper = tmp_path / "labutils" / "helper.py"
     helper.parent.mkdir()
-    helper.write_text("answer = 41")
+    helper.write_text("answer = 41", encoding="utf-8")
     assert build(tmp_path).returncode == 0
     assert runs(tmp_path) == 1
 
-    page.write_text(page.read_text().replace("It counts", "This page counts"))
+    page.write_text(page.read_text(encoding="utf-8").replace("It counts", "This page counts"), encoding="utf-8")
     assert build(tmp_path).returncode == 0
     assert runs(tmp_path) == 1
-    assert "This page counts" in (tmp_path / "_build" / "html" / "page.html").read_text()
+    assert "This page counts" in (tmp_path / "_build" / "html" / "page.html").read_text(encoding="utf-8")
 
-    helper.write_text("answer = 42")
+    helper.write_text("answer = 42", encoding="utf-8")
     assert build(tmp_path).returncode == 0
     assert runs(tmp_path) == 2
 
@@ -75,9 +75,9 @@ def test_a_chapter_that_fails_after_a_changed_helper_still_fails_the_next_time(t
     helper = tmp_path / "labutils" / "helper.py"
     make_book(tmp_path, PAGE.format(sentence="It reads a helper.", code="exec(open('labutils/helper.py').read())"))
     helper.parent.mkdir()
-    helper.write_text("answer = 42")
+    helper.write_text("answer = 42", encoding="utf-8")
     assert build(tmp_path).returncode == 0
-    helper.write_text("1 / 0")
+    helper.write_text("1 / 0", encoding="utf-8")
     for _ in range(2):
         assert build(tmp_path).returncode != 0
 
@@ -96,9 +96,9 @@ def test_a_chapter_that_fails_after_a_changed_helper_still_fails_the_next_time(t
 def test_what_pages_read_changes_the_fingerprint(name: str, tmp_path: Path) -> None:
     before = fingerprint_of_inputs(tmp_path)
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / name).write_text("1")
+    (tmp_path / name).write_text("1", encoding="utf-8")
     first = fingerprint_of_inputs(tmp_path)
-    (tmp_path / name).write_text("2")
+    (tmp_path / name).write_text("2", encoding="utf-8")
     assert len({before, first, fingerprint_of_inputs(tmp_path)}) == 3
 
 
@@ -108,7 +108,7 @@ def test_what_pages_read_changes_the_fingerprint(name: str, tmp_path: Path) -> N
 def test_what_pages_do_not_read_leaves_the_fingerprint(name: str, tmp_path: Path) -> None:
     before = fingerprint_of_inputs(tmp_path)
     (tmp_path / name).parent.mkdir(parents=True)
-    (tmp_path / name).write_text("1")
+    (tmp_path / name).write_text("1", encoding="utf-8")
     assert fingerprint_of_inputs(tmp_path) == before
 
 
@@ -154,7 +154,7 @@ def test_a_new_extension_changes_the_fingerprint(tmp_path: Path, monkeypatch: py
     (tmp_path / "widgets").mkdir()
     seen = {fingerprint_of_extension()}
     for name in ("course.py", "widgets/widgets.js"):
-        (tmp_path / name).write_text("1")
+        (tmp_path / name).write_text("1", encoding="utf-8")
         seen.add(fingerprint_of_extension())
     assert len(seen) == 3
 

@@ -19,7 +19,7 @@ CHAPTERS = [name for name in page_names(ROOT) if name.startswith("chapters/")]
 
 def code_of(chapter: str) -> list[str]:
     """The source of each code cell."""
-    cells: Any = read_myst_markdown_notebook((ROOT / f"{chapter}.md").read_text())["cells"]
+    cells: Any = read_myst_markdown_notebook((ROOT / f"{chapter}.md").read_text(encoding="utf-8"))["cells"]
     return [cell["source"] for cell in cells if cell["cell_type"] == "code"]
 
 
@@ -251,7 +251,7 @@ BUILT = {
 def test_what_a_chapter_builds_is_what_labutils_exports(chapter: str) -> None:
     built = definitions("\n".join(code_of(chapter)))
     module = "training" if chapter == "chapters/05-training" else "models"
-    exported = definitions((ROOT / "labutils" / f"{module}.py").read_text())
+    exported = definitions((ROOT / "labutils" / f"{module}.py").read_text(encoding="utf-8"))
     assert built.keys() & exported.keys() == BUILT[chapter]
     for name in BUILT[chapter]:
         assert built[name] == exported[name]

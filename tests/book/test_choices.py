@@ -62,6 +62,8 @@ def test_every_chapter_asks_and_explains_each_choice() -> None:
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_explanations_take_their_numbers_from_the_chapters_cells(chapter: str) -> None:
-    blocks = re.findall(r"^```\{choices\}\n(.*?)^```", (ROOT / f"{chapter}.md").read_text(), re.DOTALL | re.MULTILINE)
+    blocks = re.findall(
+        r"^```\{choices\}\n(.*?)^```", (ROOT / f"{chapter}.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
     assert "{glue:text}`" in "".join(blocks)
     assert "::" not in "".join(blocks)

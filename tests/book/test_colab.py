@@ -57,7 +57,7 @@ def clone_of_working_tree(folder: Path) -> Path:
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     ).stdout.split("\0")
     for name in filter(None, listed):
         if (ROOT / name).is_file():
@@ -86,7 +86,9 @@ def run_in_colab(tmp_path_factory: pytest.TempPathFactory) -> Run:
     kernel = home / "kernels" / "colab"
     kernel.mkdir(parents=True)
     arguments = f'["{python}", "-m", "ipykernel_launcher", "-f", "{{connection_file}}"]'
-    (kernel / "kernel.json").write_text(f'{{"argv": {arguments}, "display_name": "Colab", "language": "python"}}')
+    (kernel / "kernel.json").write_text(
+        f'{{"argv": {arguments}, "display_name": "Colab", "language": "python"}}', encoding="utf-8"
+    )
     address, _ = notebooks.repository()
     clone = clone_of_working_tree(home / "clone")
     environment = os.environ | {
@@ -114,7 +116,7 @@ def run_in_colab(tmp_path_factory: pytest.TempPathFactory) -> Run:
     first.cells = first.cells[:1]
     run(first)
     place = [python, "-c", "import labutils; print(labutils.__file__)"]
-    installed = subprocess.run(place, cwd=empty, capture_output=True, text=True)
+    installed = subprocess.run(place, cwd=empty, capture_output=True, encoding="utf-8")
     assert installed.stdout.startswith(str(packages)), "the first cell did not install labutils"
     shutil.rmtree(clone)  # what is installed now must be left alone
     return run

@@ -21,7 +21,7 @@ CHECKS = {
 
 def build_broken(name: str, folder: Path) -> subprocess.CompletedProcess[str]:
     page = ROOT / "tests" / "faults" / name / "page.md"
-    return build(make_book(folder, page.read_text()))
+    return build(make_book(folder, page.read_text(encoding="utf-8")))
 
 
 @pytest.mark.book
@@ -50,6 +50,6 @@ def test_unknown_macro_passes_the_build_and_is_reported(browser: Browser, tmp_pa
 
 
 def test_a_book_without_pages_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: missing\n")
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: missing\n", encoding="utf-8")
     with pytest.raises(AssertionError, match="names no page"):
         faults.page_names(tmp_path)

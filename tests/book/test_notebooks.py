@@ -32,7 +32,7 @@ def markdown(page: str) -> str:
 
 def solutions(sheet: str) -> list[str]:
     """The lines of the sheet's solutions that say something."""
-    lines = (ROOT / f"{sheet}.md").read_text().split("\n")
+    lines = (ROOT / f"{sheet}.md").read_text(encoding="utf-8").split("\n")
     without = set(without_solutions("\n".join(lines), sheet).split("\n"))
     return [line.strip() for line in lines if line not in without and len(line.strip()) > 30]
 
@@ -41,7 +41,9 @@ def solutions(sheet: str) -> list[str]:
 def test_a_committed_notebook_is_fresh(page: str) -> None:
     file = ROOT / "notebooks" / f"{page}.ipynb"
     assert file.exists(), "run make notebooks, and commit what it writes"
-    assert file.read_text() == notebooks.written(page), f"{file} is stale: run make notebooks, and commit it"
+    assert file.read_text(encoding="utf-8") == notebooks.written(page), (
+        f"{file} is stale: run make notebooks, and commit it"
+    )
 
 
 def test_every_notebook_has_a_page() -> None:
@@ -73,7 +75,7 @@ def test_a_notebook_needs_no_myst(page: str) -> None:
 def test_a_sheets_notebook_folds_its_hints_and_holds_no_solution(sheet: str) -> None:
     text = nbformat.writes(committed(sheet))
     assert solutions(sheet)
-    given = without_solutions((ROOT / f"{sheet}.md").read_text(), sheet)
+    given = without_solutions((ROOT / f"{sheet}.md").read_text(encoding="utf-8"), sheet)
     assert not [line for line in solutions(sheet) if line in text and line not in given]
     assert markdown(sheet).count("<details>") == markdown(sheet).count("</details>") >= 3
     hints = re.findall(r"```python\n(.*?)```", markdown(sheet), re.DOTALL)
@@ -86,16 +88,16 @@ def test_a_measured_number_is_named_and_the_notebook_says_so(tmp_path: Path) -> 
     make_book(tmp_path, "")
     page = tmp_path / "chapters" / "page.md"
     page.parent.mkdir()
-    page.write_text("# One\n\nIt is {glue:text}`loss:.2f`.\n")
+    page.write_text("# One\n\nIt is {glue:text}`loss:.2f`.\n", encoding="utf-8")
     _, about, text = notebooks.notebook("chapters/page", tmp_path).cells
     assert about.source.endswith("such as `loss`.")
     assert text.source.endswith("It is `loss`.")
-    page.write_text("# One\n\nIt is {glue:text}`page.md::loss:.2f`.\n")
+    page.write_text("# One\n\nIt is {glue:text}`page.md::loss:.2f`.\n", encoding="utf-8")
     _, about, text = notebooks.notebook("chapters/page", tmp_path).cells
     link = re.search(r"It is (\[`loss`\]\(https://.*/page\.ipynb\))\.", text.source)
     assert link
     assert f"such as {link[1]}. A name that is a link" in about.source
-    page.write_text("# One\n")
+    page.write_text("# One\n", encoding="utf-8")
     assert len(notebooks.notebook("chapters/page", tmp_path).cells) == 2
 
 
@@ -103,9 +105,9 @@ def test_ids_change_only_with_their_cell(tmp_path: Path) -> None:
     make_book(tmp_path, "")
     page = tmp_path / "chapters" / "page.md"
     page.parent.mkdir()
-    page.write_text("# One\n\n```{code-cell} ipython3\n1\n```\n\nTwo\n")
+    page.write_text("# One\n\n```{code-cell} ipython3\n1\n```\n\nTwo\n", encoding="utf-8")
     before = {cell.source: cell.id for cell in notebooks.notebook("chapters/page", tmp_path).cells}
-    page.write_text("# One\n\nNew\n\n```{code-cell} ipython3\n1\n```\n\nTwo\n")
+    page.write_text("# One\n\nNew\n\n```{code-cell} ipython3\n1\n```\n\nTwo\n", encoding="utf-8")
     after = {cell.source: cell.id for cell in notebooks.notebook("chapters/page", tmp_path).cells}
     assert {source for source in before if before[source] != after.get(source)} == {"# One"}
 
@@ -114,7 +116,7 @@ def test_ids_change_only_with_their_cell(tmp_path: Path) -> None:
 def test_what_a_notebook_cannot_show_is_refused(text: str, tmp_path: Path) -> None:
     make_book(tmp_path, "")
     (tmp_path / "chapters").mkdir()
-    (tmp_path / "chapters" / "page.md").write_text(text)
+    (tmp_path / "chapters" / "page.md").write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=r"chapters/page\.md: a notebook can't show the"):
         notebooks.written("chapters/page", tmp_path)
 
@@ -144,9 +146,13 @@ def test_a_marker_that_is_wrong_is_refused_with_file_and_line(wrong: str, line: 
 @pytest.mark.builds
 def test_an_unpaired_marker_fails_the_build(tmp_path: Path) -> None:
     make_book(tmp_path, "# A page\n")
-    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: page\nchapters:\n  - file: exercises/sheet\n")
+    (tmp_path / "_toc.yml").write_text(
+        "format: jb-book\nroot: page\nchapters:\n  - file: exercises/sheet\n", encoding="utf-8"
+    )
     (tmp_path / "exercises").mkdir()
-    (tmp_path / "exercises" / "sheet.md").write_text("# A sheet\n\n" + SHEET.replace("    # END SOLUTION\n", ""))
+    (tmp_path / "exercises" / "sheet.md").write_text(
+        "# A sheet\n\n" + SHEET.replace("    # END SOLUTION\n", ""), encoding="utf-8"
+    )
     for _ in range(2):
         result = build(tmp_path)
         assert result.returncode != 0
@@ -159,8 +165,8 @@ def test_nothing_that_was_built_holds_a_solution(sheet: str) -> None:
     lines = [line.encode() for line in solutions(sheet)]
     files = [path for path in (ROOT / "_build").rglob("*") if path.is_file()]
     assert any(path.name == f"{Path(sheet).name}.html" for path in files)
-    shown = [path.read_text() for path in ROOT.glob("chapters/*.md")]
-    shown += [without_solutions((ROOT / f"{page}.md").read_text(), page) for page in SHEETS]
+    shown = [path.read_text(encoding="utf-8") for path in ROOT.glob("chapters/*.md")]
+    shown += [without_solutions((ROOT / f"{page}.md").read_text(encoding="utf-8"), page) for page in SHEETS]
     secret = [line for line in lines if line not in "".join(shown).encode()]  # a page may give the same line
     assert secret
     for path in files:
@@ -172,7 +178,7 @@ def test_nothing_that_was_built_holds_a_solution(sheet: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_a_pages_buttons_lead_to_its_notebook(page: str) -> None:
     html = ROOT / "_build" / "html"
-    links = BeautifulSoup((html / f"{page}.html").read_text(), "html.parser").select("a[href]")
+    links = BeautifulSoup((html / f"{page}.html").read_text(encoding="utf-8"), "html.parser").select("a[href]")
     addresses = [str(link["href"]) for link in links]
     address, branch = notebooks.repository()
     _, _, repository = address.partition("github.com/")
@@ -198,5 +204,5 @@ def test_every_link_to_the_repository_has_the_one_address() -> None:
         *ROOT.glob("notebooks/*/*.ipynb"),
     ]
     for file in files:
-        for link in re.findall(rf"{re.escape(owner)}/[\w.-]+", file.read_text()):
+        for link in re.findall(rf"{re.escape(owner)}/[\w.-]+", file.read_text(encoding="utf-8")):
             assert link == address, file

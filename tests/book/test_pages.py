@@ -127,7 +127,7 @@ def test_a_page_fits_a_phone(name: str, visit: Look) -> None:
 def test_a_page_is_light(name: str, visit: Look) -> None:
     """What the first visit loads, uncompressed."""
     files = {Path(unquote(urlparse(url).path)) for url in visit(name, "light", 1280).requests}
-    has_maths = bool(BeautifulSoup((HTML / f"{name}.html").read_text(), "html.parser").select(".math"))
+    has_maths = bool(BeautifulSoup((HTML / f"{name}.html").read_text(encoding="utf-8"), "html.parser").select(".math"))
     assert sum(file.stat().st_size for file in files) < (3_500_000 if has_maths else 1_100_000)
     assert (HTML / f"{name}.html").stat().st_size < 150_000
 
@@ -201,7 +201,7 @@ def test_a_drawing_follows_the_theme_and_a_picture_in_it_keeps_its_colours(theme
 
 
 def test_the_pages_have_the_colours_of_the_drawings() -> None:
-    found = dict(re.findall(r"--course-(\w+): (#\w+);", (ROOT / "_static" / "course.css").read_text()))
+    found = dict(re.findall(r"--course-(\w+): (#\w+);", (ROOT / "_static" / "course.css").read_text(encoding="utf-8")))
     assert found == {
         name: getattr(plots, name.upper()) for name in ("blue", "orange", "green", "purple", "red", "grey")
     }
@@ -282,5 +282,5 @@ def test_the_first_page_shows_the_curve_that_this_build_measured() -> None:
 
 def test_no_page_names_the_machine_it_was_built_on() -> None:
     for name, _ in built_pages(ROOT):
-        assert str(Path.home()) not in (HTML / f"{name}.html").read_text()
-        assert str(ROOT) not in (HTML / f"{name}.html").read_text()
+        assert str(Path.home()) not in (HTML / f"{name}.html").read_text(encoding="utf-8")
+        assert str(ROOT) not in (HTML / f"{name}.html").read_text(encoding="utf-8")

@@ -194,4 +194,4 @@ def test_choices_are_folded_and_open_by_keyboard_without_a_script(browser: Brows
 
 def test_each_widget_stands_on_the_page_where_it_is_tested() -> None:
     for name, place in PLACES.items():
-        assert f"<{name} " in (ROOT / "_build" / "html" / f"{place}.html").read_text()
+        assert f"<{name} " in (ROOT / "_build" / "html" / f"{place}.html").read_text(encoding="utf-8")

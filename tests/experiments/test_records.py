@@ -19,7 +19,7 @@ RECORDS = sorted((ROOT / "experiments" / "runs").glob("*.json"))
 
 @pytest.mark.parametrize("file", RECORDS, ids=[file.stem for file in RECORDS])
 def test_a_record_names_script_settings_versions_hardware_and_date(file: Path) -> None:
-    record = json.loads(file.read_text())
+    record = json.loads(file.read_text(encoding="utf-8"))
     assert record["name"] == file.stem
     assert (ROOT / record["script"]).is_file()
     assert record["settings"]
@@ -63,7 +63,7 @@ def problems_of_a_training_record(record: dict[str, Any], of_the_project: bool) 
 
 
 def test_every_recorded_training_is_whole() -> None:
-    records = [json.loads(file.read_text()) for file in RECORDS]
+    records = [json.loads(file.read_text(encoding="utf-8")) for file in RECORDS]
     trained = [record for record in records if record["script"] == "experiments/train.py"]
     problems = {record["name"]: problems_of_a_training_record(record, of_the_project=True) for record in trained}
     assert not any(problems.values()), problems

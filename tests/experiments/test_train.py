@@ -49,7 +49,7 @@ class Run:
         """Run it, the later of two equal options being the one that counts, and return the only record there is."""
         train.main([*self.arguments, *more])
         (file,) = self.folder.glob("*.json")
-        return json.loads(file.read_text())
+        return json.loads(file.read_text(encoding="utf-8"))
 
     def refusal(self, *more: str) -> str:
         """What it says instead of training."""
@@ -183,9 +183,9 @@ def test_the_seed_decides_the_outcome(run: Run) -> None:
 
 
 def test_a_checkpoint_is_not_overwritten_unasked(run: Run) -> None:
-    (run.folder / "residual-8-seed0.pt").write_text("hours of work")
+    (run.folder / "residual-8-seed0.pt").write_text("hours of work", encoding="utf-8")
     assert "go on from it with --resume, or delete it" in run.refusal()
-    assert (run.folder / "residual-8-seed0.pt").read_text() == "hours of work"
+    assert (run.folder / "residual-8-seed0.pt").read_text(encoding="utf-8") == "hours of work"
 
 
 def test_a_checkpoint_of_other_settings_is_refused_with_what_differs(run: Run) -> None:
@@ -257,11 +257,11 @@ def test_an_imagenet_model_trains_on_pictures_of_any_size(run: Run, tmp_path: Pa
 def test_two_processes_train_together_and_the_record_says_so(run: Run) -> None:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     command = [*torchrun, str(ROOT / "experiments" / "train.py"), *run.arguments]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", env=os.environ | {"PYTHONPATH": str(ROOT)})
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("processes: 2") == 1  # only the first of them talks
     (file,) = run.folder.glob("*.json")
-    record = json.loads(file.read_text())
+    record = json.loads(file.read_text(encoding="utf-8"))
     assert problems_of_a_training_record(record, of_the_project=False) == []
     assert record["settings"]["world_size"] == 2
     assert record["results"]["train_error"][-1] < 30
@@ -354,7 +354,7 @@ def test_lesions_of_a_trained_net_are_recorded(run: Run, pictures: Path) -> None
     record = run("--epochs=1", "--batch-size=50", "--shortcut=none")
     checkpoint = run.folder / "plain-8-seed0.pt"
     lesions.main([str(checkpoint), f"--data={pictures}", "--device=cpu", f"--records={run.folder}"])
-    lesioned = json.loads((run.folder / "lesions-plain-8-seed0.json").read_text())
+    lesioned = json.loads((run.folder / "lesions-plain-8-seed0.json").read_text(encoding="utf-8"))
     assert lesioned["results"]["whole"] == record["results"]["test_error"][-1]
     assert list(lesioned["results"]["without"]) == ["layer1.0", "layer2.0", "layer3.0"]
     assert set(lesioned["results"]["without"].values()) != {lesioned["results"]["whole"]}

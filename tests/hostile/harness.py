@@ -39,7 +39,7 @@ def folder_of_a_batch(folder: Path) -> Iterator[Path]:
     """A folder with a good submission and an empty folder for results."""
     (folder / "out").mkdir(parents=True)
     (folder / "good.md").write_text(
-        f"```{{code-cell}}\nimport torch.nn.functional as F\nfrom torch import nn\n{RIGHT}```\n"
+        f"```{{code-cell}}\nimport torch.nn.functional as F\nfrom torch import nn\n{RIGHT}```\n", encoding="utf-8"
     )
     yield folder
     for place in LITTER:

@@ -19,7 +19,7 @@ def main(path: str) -> None:
     definition.reference()
     print("begun", flush=True)
     namespace: dict = {"__name__": "__main__"}
-    for cell in json.loads(Path(path).read_text())["cells"]:
+    for cell in json.loads(Path(path).read_text(encoding="utf-8"))["cells"]:
         if cell["cell_type"] == "code":
             exec("".join(cell["source"]), namespace)
     from labutils.checks import engine  # noqa: F811 - as submissions may have replaced it

@@ -31,7 +31,7 @@ def test_margins_collects_claims_and_raises_nothing(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("LABUTILS_CLAIMS", str(file))
     claim("ratio", 1.5, at_least=20)
     claim("difference", 2.5, at_most=1)
-    entries = [json.loads(line) for line in file.read_text().splitlines()]
+    entries = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     assert entries[0] == {"claim": "ratio", "value": 1.5, "at_least": 20, "at_most": None}
     assert entries[1]["at_most"] == 1
 

@@ -125,7 +125,7 @@ DAMAGES = {
     "archive cut off": lambda archive, folder: archive.write_bytes(archive.read_bytes()[:-100]),
     "one byte of the archive": lambda archive, folder: archive.write_bytes(b"?" + archive.read_bytes()[1:]),
     "archive empty": lambda archive, folder: archive.write_bytes(b""),
-    "no archive but a web page": lambda archive, folder: archive.write_text("<html>not found</html>"),
+    "no archive but a web page": lambda archive, folder: archive.write_text("<html>not found</html>", encoding="utf-8"),
     "batch cut off": lambda archive, folder: (folder / "test_batch").write_bytes(b"\x80"),
     "one byte of a batch": lambda archive, folder: (folder / "data_batch_1").write_bytes(
         (folder / "data_batch_1").read_bytes()[:-1] + b"?"

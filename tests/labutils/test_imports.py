@@ -10,7 +10,7 @@ HEAVY = ("torchvision", "sklearn", "matplotlib", "nbformat")
 def run(code: str, *paths: Path) -> str:
     """Run the code in a new Python that looks for modules in ``paths`` first, and return what it printed."""
     lines = [f"import sys; sys.path[:0] = {[str(path) for path in paths]}", code]
-    result = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, text=True)
+    result = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True, encoding="utf-8")
     assert result.returncode == 0, result.stderr
     return result.stdout.strip()
 
@@ -29,8 +29,10 @@ def test_models_data_and_training_load_nothing_heavy_until_used() -> None:
 def fake_torchvision(folder: Path, content: str) -> Path:
     package = folder / "torchvision"
     package.mkdir()
-    (package / "half.py").write_text("value = 1\n")
-    (package / "__init__.py").write_text(f"from . import half\nimport torch\n{content}\nready = True\n")
+    (package / "half.py").write_text("value = 1\n", encoding="utf-8")
+    (package / "__init__.py").write_text(
+        f"from . import half\nimport torch\n{content}\nready = True\n", encoding="utf-8"
+    )
     return folder
 
 

@@ -314,9 +314,9 @@ def _enter_namespaces(settings: dict[str, Any]) -> None:
     uid, gid = os.getuid(), os.getgid()
     _unshare(NEW_PROCESSES if uid == 0 else NEW_USER | NEW_PROCESSES)
     if uid:
-        Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
-        Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+        Path("/proc/self/setgroups").write_text("deny", encoding="utf-8")
+        Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1", encoding="utf-8")
+        Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1", encoding="utf-8")
     first = os.fork()
     if first:
         for descriptor in (0, 1, settings["lifeline"]):  # the report stays open until the folder is gone
@@ -352,7 +352,9 @@ def _build_root(root: Path, settings: dict[str, Any]) -> None:
         (root / "dev" / name).touch()
         _mount(f"/dev/{name}", root / "dev" / name, None, BIND)
     (root / "etc").mkdir(exist_ok=True)
-    (root / "etc/passwd").write_text(f"student:x:{settings['uid']}:{settings['uid']}::/tmp:/bin/false\n")
+    (root / "etc/passwd").write_text(
+        f"student:x:{settings['uid']}:{settings['uid']}::/tmp:/bin/false\n", encoding="utf-8"
+    )
     for name in ("proc", "old"):
         (root / name).mkdir(exist_ok=True)
     _mount("proc", root / "proc", "proc", NO_SUID | NO_DEV | NO_EXEC)
@@ -386,7 +388,7 @@ def _show(place: Path, root: Path) -> None:
 
 
 def _mounts_below(folder: Path) -> list[Path]:
-    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
     points = [Path(line.split()[4].encode().decode("unicode_escape")) for line in lines]
     return [point for point in points if point == folder or folder in point.parents]
 

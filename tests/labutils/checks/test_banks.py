@@ -88,18 +88,18 @@ def test_no_two_wrong_programs_look_the_same(exercise: str) -> None:
 @pytest.mark.parametrize("exercise", exercises.IDS)
 def test_what_make_bank_wrote_is_fresh(exercise: str) -> None:
     bank, kills = written(exercise)
-    kept = json.loads(BANK.read_text())[exercise]
+    kept = json.loads(BANK.read_text(encoding="utf-8"))[exercise]
     assert kept["hints"] == bank["hints"], "run make bank"
     for old, new in zip(kept["wrong"], bank["wrong"], strict=True):
         assert (old["first"], old["says"]) == (new["first"], new["says"]), "run make bank"
         assert engine.alike(old["fingerprint"], new["fingerprint"]), f"{new['says']} Run make bank."
-    assert json.loads(KILL_TABLE.read_text())[exercise] == kills, "run make bank"
+    assert json.loads(KILL_TABLE.read_text(encoding="utf-8"))[exercise] == kills, "run make bank"
 
 
 @pytest.mark.parametrize("exercise", exercises.IDS)
 def test_each_check_and_case_rejects_something_alone_or_is_marked_as_explanatory(exercise: str) -> None:
     definition = exercises.load(exercise)
-    kills = json.loads(KILL_TABLE.read_text())[exercise]["kills"]
+    kills = json.loads(KILL_TABLE.read_text(encoding="utf-8"))[exercise]["kills"]
     for check in definition.checks:
         alone = [name for name, table in kills.items() if table.keys() == {check.name}]
         assert check.explanatory == (not alone), f"{check.name} rejects alone: {alone}"
@@ -120,4 +120,4 @@ def test_shape_and_count_give_at_most_30_percent(exercise: str) -> None:
 def test_the_kill_table_lists_every_wrong_program() -> None:
     for exercise in exercises.IDS:
         expected = {program.name for program in programs(exercise) if program.first}
-        assert json.loads(KILL_TABLE.read_text())[exercise]["kills"].keys() == expected
+        assert json.loads(KILL_TABLE.read_text(encoding="utf-8"))[exercise]["kills"].keys() == expected

@@ -279,15 +279,15 @@ def test_progress_counts_attempts_keeps_the_best_and_says_what_is_next() -> None
 def test_a_damaged_progress_file_is_set_aside(damage: str, capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(2):
         saved.file().parent.mkdir(exist_ok=True)
-        saved.file().write_text(damage)
+        saved.file().write_text(damage, encoding="utf-8")
         check("residual-block", BasicBlock)
         assert "was damaged. It is kept as" in capsys.readouterr().out
         assert saved.load()["residual-block"]["best"] == 10
-    assert len([path for path in saved.file().parent.iterdir() if path.read_text() == damage]) == 2
+    assert len([path for path in saved.file().parent.iterdir() if path.read_text(encoding="utf-8") == damage]) == 2
 
 
 def test_where_nothing_can_be_saved_the_check_still_answers(capsys: pytest.CaptureFixture[str]) -> None:
-    saved.file().parent.write_text("a file where the folder should be")
+    saved.file().parent.write_text("a file where the folder should be", encoding="utf-8")
     assert check("residual-block", BasicBlock)
     assert "Progress could not be" in capsys.readouterr().out
 
@@ -295,7 +295,7 @@ def test_where_nothing_can_be_saved_the_check_still_answers(capsys: pytest.Captu
 def test_the_progress_file_is_the_one_of_the_platform(tmp_path: Path) -> None:
     code = "from labutils.checks import saved; print(saved.file())"
     environment = os.environ | {"XDG_DATA_HOME": str(tmp_path), "HOME": str(tmp_path)}
-    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, encoding="utf-8")
     assert result.stdout.startswith(str(tmp_path))
 
 
@@ -305,6 +305,6 @@ def test_a_result_without_checks_is_not_passed() -> None:
 
 
 def test_the_bank_is_valid_json_of_three_hints_an_exercise() -> None:
-    bank = json.loads(engine.BANK.read_text())
+    bank = json.loads(engine.BANK.read_text(encoding="utf-8"))
     assert list(bank) == list(exercises.IDS)
     assert all(len(entry["hints"]) == 3 for entry in bank.values())

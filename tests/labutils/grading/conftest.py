@@ -43,7 +43,7 @@ def labutils(
     return subprocess.run(
         command,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
     )
@@ -62,7 +62,7 @@ def solved() -> bytes:
 
 def record(out: Path, submission: str) -> dict:
     """A result file."""
-    return json.loads((out / f"{submission}.json").read_text())
+    return json.loads((out / f"{submission}.json").read_text(encoding="utf-8"))
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

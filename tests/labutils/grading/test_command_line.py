@@ -28,12 +28,12 @@ def batch(tmp_path_factory: pytest.TempPathFactory, solved: bytes) -> tuple[Path
     files = folder / "files"
     files.mkdir()
     (files / "amy.md").write_bytes(solved)
-    (files / "bob.md").write_text(page(RELU_FIRST))
+    (files / "bob.md").write_text(page(RELU_FIRST), encoding="utf-8")
     (files / "cem.ipynb").write_bytes((ROOT / f"notebooks/exercises/{SHEET}.ipynb").read_bytes())
-    (files / "dan.ipynb").write_text("no notebook")
-    (files / "=eve.md").write_text(page("class BasicBlock(nn.Module):\n    while True: pass\n"))
+    (files / "dan.ipynb").write_text("no notebook", encoding="utf-8")
+    (files / "=eve.md").write_text(page("class BasicBlock(nn.Module):\n    while True: pass\n"), encoding="utf-8")
     (files / "fay.md").symlink_to(files / "amy.md")
-    (folder / "roster.csv").write_text("id,name\namy,Amy A.\nbob,Bob B.\nzoe,Zoe Z.\n")
+    (folder / "roster.csv").write_text("id,name\namy,Amy A.\nbob,Bob B.\nzoe,Zoe Z.\n", encoding="utf-8")
     out = folder / "out"
     result = grade(files, out, "--roster", folder / "roster.csv", "--time", "5", "--format", "csv,gradescope,html")
     assert result.returncode == 0, result.stderr
@@ -47,7 +47,7 @@ def grade(what: Path, out: Path, *more: str | Path) -> subprocess.CompletedProce
 
 
 def statuses(out: Path) -> dict[str, str]:
-    return {path.stem: json.loads(path.read_text())["status"] for path in out.glob("*.json")}
+    return {path.stem: json.loads(path.read_text(encoding="utf-8"))["status"] for path in out.glob("*.json")}
 
 
 def test_each_submission_has_its_status(batch: tuple[Path, Path]) -> None:
@@ -75,7 +75,7 @@ def test_salts_are_drawn_anew(batch: tuple[Path, Path]) -> None:
 
 
 def test_the_table_has_a_row_for_each_student_and_no_formula(batch: tuple[Path, Path]) -> None:
-    with (batch[1] / "marks.csv").open() as stream:
+    with (batch[1] / "marks.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["id"] for row in rows[:3]] == ["amy", "bob", "zoe"]
     assert [row["status"] for row in rows[:3]] == ["passed", "partial", "missing"]
@@ -86,11 +86,11 @@ def test_the_table_has_a_row_for_each_student_and_no_formula(batch: tuple[Path, 
 
 def test_reports_for_students_class_and_gradescope(batch: tuple[Path, Path]) -> None:
     out = batch[1]
-    assert "30 of 30 points" in (out / "amy.html").read_text()
-    report = (out / "class-report.html").read_text()
+    assert "30 of 30 points" in (out / "amy.html").read_text(encoding="utf-8")
+    report = (out / "class-report.html").read_text(encoding="utf-8")
     assert record(out, "bob")["marks"][0]["misconception"] in report
     assert "<svg" in report
-    results = json.loads((out / "gradescope/amy/results.json").read_text())
+    results = json.loads((out / "gradescope/amy/results.json").read_text(encoding="utf-8"))
     assert results["score"] == 30
     assert [test["max_score"] for test in results["tests"]] == [10, 10, 10]
 
@@ -99,7 +99,7 @@ def test_what_is_graded_is_not_graded_again_unless_it_changed(batch: tuple[Path,
     files, out = batch
     before = {path.name: path.stat().st_mtime_ns for path in out.glob("*.json")}
     changed = files / "dan.ipynb"
-    changed.write_text("still no notebook")
+    changed.write_text("still no notebook", encoding="utf-8")
     assert grade(files, out, "--time", "5").returncode == 0
     after = {path.name: path.stat().st_mtime_ns for path in out.glob("*.json")}
     assert {name for name in before if before[name] != after[name]} <= {"dan.json", "fay.json"}
@@ -110,8 +110,8 @@ def test_a_killed_run_goes_on_and_leaves_neither_process_nor_folder(tmp_path: Pa
     files, out, temporary = tmp_path / "files", tmp_path / "out", tmp_path / "temporary"
     temporary.mkdir()
     files.mkdir()
-    (files / "a.md").write_text(page(RIGHT))
-    (files / "b.md").write_text(page("class BasicBlock(nn.Module):\n    while True: pass\n"))
+    (files / "a.md").write_text(page(RIGHT), encoding="utf-8")
+    (files / "b.md").write_text(page("class BasicBlock(nn.Module):\n    while True: pass\n"), encoding="utf-8")
     command = [
         sys.executable,
         "-m",
@@ -131,7 +131,7 @@ def test_a_killed_run_goes_on_and_leaves_neither_process_nor_folder(tmp_path: Pa
         stderr=subprocess.DEVNULL,
         env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": str(temporary)},
     )
-    wait_until(lambda: (out / "a.json").exists() and "done" in (out / "a.json").read_text())
+    wait_until(lambda: (out / "a.json").exists() and "done" in (out / "a.json").read_text(encoding="utf-8"))
     assert run.poll() is None
     assert record(out, "b")["state"] == "waiting"
     first = (out / "a.json").read_bytes()
@@ -149,7 +149,7 @@ def test_parts_merge_by_copying_folders(tmp_path: Path) -> None:
     files = tmp_path / "files"
     files.mkdir()
     for name in ("a", "b", "c"):
-        (files / f"{name}.md").write_text(page(RIGHT))
+        (files / f"{name}.md").write_text(page(RIGHT), encoding="utf-8")
     for part in ("1/2", "2/2"):
         assert grade(files, tmp_path / part.replace("/", "of"), "--shard", part).returncode == 0
     first, second = tmp_path / "1of2", tmp_path / "2of2"
@@ -158,7 +158,7 @@ def test_parts_merge_by_copying_folders(tmp_path: Path) -> None:
     for path in second.glob("*.json"):
         path.rename(first / path.name)
     assert labutils("grade", "--sheet", SHEET, "--out", first).returncode == 0
-    assert len((first / "marks.csv").read_text().splitlines()) == 4
+    assert len((first / "marks.csv").read_text(encoding="utf-8").splitlines()) == 4
 
 
 def test_a_zip_as_platforms_export_it_with_traps(tmp_path: Path) -> None:
@@ -189,30 +189,31 @@ def test_a_zip_as_platforms_export_it_with_traps(tmp_path: Path) -> None:
 
 
 def test_our_own_failure_is_no_zero(tmp_path: Path) -> None:
-    (tmp_path / "amy.md").write_text(page(RIGHT))
+    (tmp_path / "amy.md").write_text(page(RIGHT), encoding="utf-8")
     script = (
         "import sys\nfrom labutils.grading import cli, marking\n"
         "def broken(*a, **k): raise OSError('the disk of the grader is full')\n"
         "marking.mark = broken\nsys.exit(cli.main(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", script, "grade", str(tmp_path), "--sheet", SHEET, "--out", str(tmp_path / "out")]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8")
     assert result.returncode == 2
     assert "Needs a person: amy (infra): OSError: the disk of the grader is full" in result.stdout
-    with (tmp_path / "out/marks.csv").open() as stream:
+    with (tmp_path / "out/marks.csv").open(encoding="utf-8") as stream:
         (row,) = csv.DictReader(stream)
     assert (row["status"], row["points"]) == ("infra", "")
-    assert "no points are lost" in (tmp_path / "out/amy.html").read_text()
+    assert "no points are lost" in (tmp_path / "out/amy.html").read_text(encoding="utf-8")
 
 
 def test_without_a_sandbox_the_same_marks_and_another_user(tmp_path: Path) -> None:
     files = tmp_path / "files"
     files.mkdir()
-    (files / "good.md").write_text(page(RIGHT))
-    (files / "loop.md").write_text(page("class BasicBlock(nn.Module):\n    while True: pass\n"))
-    (files / "root.md").write_text(page(f"import os\nassert os.getuid() == 0\n{RIGHT}"))
+    (files / "good.md").write_text(page(RIGHT), encoding="utf-8")
+    (files / "loop.md").write_text(page("class BasicBlock(nn.Module):\n    while True: pass\n"), encoding="utf-8")
+    (files / "root.md").write_text(page(f"import os\nassert os.getuid() == 0\n{RIGHT}"), encoding="utf-8")
     (files / "daemon.md").write_text(
-        page("import os\nif os.fork() == 0:\n    os.setsid()\n    os.execvp('sleep', ['sleep', '87654.3'])\n" + RIGHT)
+        page("import os\nif os.fork() == 0:\n    os.setsid()\n    os.execvp('sleep', ['sleep', '87654.3'])\n" + RIGHT),
+        encoding="utf-8",
     )
     command = ("grade", files, "--sheet", SHEET, "--out", tmp_path / "out", "--time", "5", "--sandbox", "none")
     result = labutils(*command, before=readable_python(tmp_path))
@@ -222,7 +223,7 @@ def test_without_a_sandbox_the_same_marks_and_another_user(tmp_path: Path) -> No
     assert not any(process.info["cmdline"] == ["sleep", "87654.3"] for process in psutil.process_iter(["cmdline"]))
     if not os.getuid():
         as_someone = page(f"import os\nif os.getuid() == 0 or os.geteuid() == 0: os._exit(1)\n{RIGHT}")
-        (files / "root.md").write_text(as_someone)
+        (files / "root.md").write_text(as_someone, encoding="utf-8")
         assert labutils(*command, before=readable_python(tmp_path / "out")).returncode == 0
         assert record(tmp_path / "out", "root")["marks"][0]["status"] == "passed"
 
@@ -238,9 +239,11 @@ def test_gradescope_runs_it(tmp_path: Path) -> None:
     (place / "submission/my work.ipynb").write_bytes(notebook)
     environment = {"AUTOGRADER": str(place), "LABUTILS_PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
     command = [*readable_python(tmp_path), "bash", str(place / "source/run_autograder")]
-    run = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, cwd=tmp_path)
+    run = subprocess.run(
+        command, env={**os.environ, **environment}, capture_output=True, encoding="utf-8", cwd=tmp_path
+    )
     assert run.returncode == 0, run.stderr
-    results = json.loads((place / "results/results.json").read_text())
+    results = json.loads((place / "results/results.json").read_text(encoding="utf-8"))
     assert results["score"] == 0
     assert [test["status"] for test in results["tests"]] == ["failed"] * 3
     assert not (place / "source/labutils").stat().st_mode & 0o077
@@ -273,7 +276,7 @@ def test_where_there_are_no_namespaces_it_says_what_to_type(tmp_path: Path, solv
         "remote.Child.read = impossible\nsys.exit(cli.main(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", script, "grade", str(tmp_path), "--sheet", SHEET, "--out", str(tmp_path / "out")]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8")
     assert result.returncode == 1
     assert "add --sandbox none" in result.stderr
 
@@ -281,7 +284,7 @@ def test_where_there_are_no_namespaces_it_says_what_to_type(tmp_path: Path, solv
 def test_release_holds_no_solution_and_refuses_a_full_folder(tmp_path: Path) -> None:
     result = labutils("release", tmp_path / "new")
     assert result.returncode == 0, result.stderr
-    text = "".join(path.read_text() for path in (tmp_path / "new").iterdir())
+    text = "".join(path.read_text(encoding="utf-8") for path in (tmp_path / "new").iterdir())
     assert "raise NotImplementedError" in text
     assert "BEGIN SOLUTION" not in text
     assert "self.extra = out_channels - in_channels" not in text

@@ -10,5 +10,5 @@ def test_only_the_command_line_imports_grading() -> None:
         "[exercises.load(name) for name in exercises.IDS]\n"
         "print([name for name in sys.modules if name.startswith('labutils.grading')])"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
     assert result.stdout.strip() == "[]"

@@ -77,7 +77,7 @@ def test_a_grader_that_is_not_root_has_its_sandbox_too() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o777)
-        (folder / "amy.md").write_text(page(RIGHT))
+        (folder / "amy.md").write_text(page(RIGHT), encoding="utf-8")
         before = [*readable_python(folder), "setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", "--"]
         files = (folder / "amy.md", "--sheet", SHEET, "--out", folder / "out")
         result = labutils("grade", *files, before=before, HOME=name, PYTHONDONTWRITEBYTECODE="1")
@@ -95,12 +95,12 @@ def private_folder() -> Iterator[Path]:
 def grade_with_python_in(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Grade a right submission as root with the environment at ``folder/python``, where new files are private."""
     (folder / "python").mkdir()
-    (folder / "amy.md").write_text(page(RIGHT))
+    (folder / "amy.md").write_text(page(RIGHT), encoding="utf-8")
     script = f'mount --bind "{sys.prefix}" {folder}/python && umask 077 && exec {folder}/python/bin/python "$@"'
     private = ["unshare", "--mount", "--propagation", "private", *readable_python(folder), "sh", "-c", script, "sh"]
     grade = ["-m", "labutils", "grade", folder / "amy.md", "--sheet", SHEET, "--out", folder / "out", *options]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run([*private, *grade], capture_output=True, text=True, cwd=ROOT, env=environment)
+    return subprocess.run([*private, *grade], capture_output=True, encoding="utf-8", cwd=ROOT, env=environment)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root may mount")
