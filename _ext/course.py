@@ -1,13 +1,16 @@
 """The book's own Sphinx extension.
 
-It gives the kernels their settings, re-executes the chapters when something that they read has changed, takes the
-solutions out of the exercise sheets, and offers each page's notebook. Its other parts draw figures in the page's
-colours, set questions with their choices, and finish each page.
+It gives the kernels their settings, forgets what the chapters put out when something that they read has changed, takes
+the solutions out of the exercise sheets, and offers each page's notebook. Its other parts execute the pages, draw
+figures in the page's colours, set questions with their choices, and finish each page.
 """
 
+import ast
 import hashlib
 import os
 import platform
+import posixpath
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,11 +18,14 @@ from typing import Any
 from docutils import nodes
 from solutions import without_solutions
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
+from sphinx.util.logging import getLogger
 
 import notebooks
 
 HERE = Path(__file__).parent
+log = getLogger(__name__)
 READ_BY_PAGES = (
     "labutils/**/*.py",
     "experiments/runs/*.json",
@@ -27,7 +33,7 @@ READ_BY_PAGES = (
     "requirements.txt",
     "_ext/kernel/*",
 )
-BORROWING = ("{figure-of}", ".md::", "{nb-exec-table}")
+BORROWED = re.compile(r"\{figure-of\} ([\w./-]+)\.md#|`([\w./-]+)\.md::")  # relative to the root, or to the page
 NOT_READ_BY_PAGES = ("labutils/checks/", "labutils/grading/")
 
 
@@ -57,19 +63,38 @@ def forget_stale_outputs(app: Sphinx, config: Any) -> None:
 
 
 def fingerprint_of_inputs(root: Path) -> str:
-    """A hash of Python's version and of every file below ``root`` that a page may read."""
+    """A hash of Python's version and of what every file below ``root`` that a page may read means."""
     digest = hashlib.sha256(platform.python_version().encode())
     for path in sorted({path for pattern in READ_BY_PAGES for path in root.glob(pattern)}):
         name = path.relative_to(root).as_posix()
         if not name.startswith(NOT_READ_BY_PAGES):
-            digest.update(f"\n{name}\n".encode() + path.read_bytes())
+            digest.update(f"\n{name}\n".encode() + meaning(path))
     return digest.hexdigest()
 
 
-def pages_that_borrow(app: Sphinx, _env: object, _added: set[str], _changed: set[str], _removed: set[str]) -> list[str]:
-    """The pages that show what others measured, and are read again in each build, since those may have changed."""
-    sources = {page: Path(app.env.doc2path(page)).read_text(encoding="utf-8") for page in app.env.found_docs}
-    return [page for page, text in sources.items() if any(word in text for word in BORROWING)]
+def meaning(path: Path) -> bytes:
+    """What a file says: of Python code the syntax tree, in which comments and line breaks are not, else its bytes."""
+    content = path.read_bytes()
+    if path.suffix != ".py":
+        return content
+    try:
+        return ast.dump(ast.parse(content)).encode()
+    except SyntaxError:
+        return content
+
+
+def read_borrowers_too(_app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
+    """Let the pages that show what others measured be read again together with those."""
+    changed = set(docnames)
+    docnames += [page for page in sorted(env.found_docs - changed) if borrowed_by(page, env) & changed]
+
+
+def borrowed_by(page: str, env: BuildEnvironment) -> set[str]:
+    """The pages whose figures and numbers ``page`` shows."""
+    found = BORROWED.findall(Path(env.doc2path(page)).read_text(encoding="utf-8"))
+    return {
+        figure_of or posixpath.normpath(posixpath.join(posixpath.dirname(page), glued)) for figure_of, glued in found
+    }
 
 
 def strip_solutions(_app: Sphinx, docname: str, source: list[str]) -> None:
@@ -132,13 +157,17 @@ def offer_notebook(
         context["sourcename"] = ""
 
 
-def write_notebooks(app: Sphinx, _error: Exception | None) -> None:
-    """Put beside the pages the notebooks that they offer."""
-    root = Path(app.srcdir)
-    for page in notebooks.pages(root):
-        file = Path(app.outdir, "notebooks", f"{page}.ipynb")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(notebooks.written(page, root), encoding="utf-8")
+def copy_notebooks(app: Sphinx, error: Exception | None) -> None:
+    """Put beside the pages the notebooks that they offer, as they are committed."""
+    if error is None:
+        shutil.rmtree(Path(app.outdir, "notebooks"), ignore_errors=True)
+        for page in notebooks.pages(Path(app.srcdir)):
+            file = f"notebooks/{page}.ipynb"
+            Path(app.outdir, file).parent.mkdir(parents=True, exist_ok=True)
+            try:
+                shutil.copy(Path(app.srcdir, file), Path(app.outdir, file))
+            except FileNotFoundError:
+                log.warning("%s.md has no notebook: run make notebooks, and commit what it writes", page)
 
 
 def forget_pages_with_warnings(app: Sphinx, _error: Exception | None) -> None:
@@ -156,13 +185,13 @@ def fingerprint_of_extension() -> str:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the extension."""
     app.add_config_value("course_extension", fingerprint_of_extension(), "env")  # a new one writes every page anew
-    for part in ("choices", "drawings", "pages"):
+    for part in ("choices", "drawings", "execution", "pages"):
         app.setup_extension(part)
     app.connect("config-inited", prepare_kernels)
     app.connect("config-inited", forget_stale_outputs)
-    app.connect("env-get-outdated", pages_that_borrow)
+    app.connect("env-before-read-docs", read_borrowers_too)
     app.connect("source-read", strip_solutions)
     app.connect("html-page-context", offer_notebook, priority=900)
-    app.connect("build-finished", write_notebooks)
+    app.connect("build-finished", copy_notebooks)
     app.connect("build-finished", forget_pages_with_warnings)
     return {"parallel_read_safe": True}

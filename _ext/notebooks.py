@@ -188,16 +188,16 @@ def written(page: str, root: Path = ROOT) -> str:
     return nbformat.writes(result) + "\n"
 
 
-def main() -> None:
+def main(root: Path = ROOT) -> None:
     """Write all notebooks, and remove those whose page is gone."""
-    folder = ROOT / "notebooks"
-    files = {folder / f"{page}.ipynb": written(page) for page in pages()}
+    folder = root / "notebooks"
+    files = {folder / f"{page}.ipynb": written(page, root) for page in pages(root)}
     for stale in set(folder.glob("*/*.ipynb")) - files.keys():
         stale.unlink()
     for file, text in files.items():
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
-    print(f"{len(files)} notebooks are in {folder.relative_to(Path.cwd())}/")
+    print(f"{len(files)} notebooks are in {folder}.")
 
 
 if __name__ == "__main__":

@@ -15,12 +15,12 @@ ROOT = Path(__file__).parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
-def build(root: Path) -> subprocess.CompletedProcess[str]:
-    """Build the book in ``root`` with the flags of ``make book``."""
+def build(root: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Build the book in ``root`` with the flags of ``make book``, and what is added to the ``environment``."""
     flags = re.search(r"jupyter-book build \.(.*)", (ROOT / "Makefile").read_text(encoding="utf-8"))
     assert flags is not None
     command = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(root), *flags[1].split()]
-    return subprocess.run(command, capture_output=True, encoding="utf-8")
+    return subprocess.run(command, capture_output=True, encoding="utf-8", env=os.environ | environment)
 
 
 def make_book(root: Path, page: str) -> Path:

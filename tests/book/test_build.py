@@ -1,6 +1,7 @@
 """The build: it fails every time there is something wrong, and executes again only what must be."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ def test_a_raising_chapter_fails_the_build_every_time(tmp_path: Path) -> None:
     for _ in range(2):
         result = build(tmp_path)
         assert result.returncode != 0
+        assert "page.md: An error occurred" in result.stderr
         assert "ZeroDivisionError" in result.stderr
 
 
@@ -64,6 +66,10 @@ def test_a_changed_helper_executes_again_and_a_changed_sentence_does_not(tmp_pat
     assert build(tmp_path).returncode == 0
     assert runs(tmp_path) == 1
     assert "This page counts" in (tmp_path / "_build" / "html" / "page.html").read_text(encoding="utf-8")
+
+    helper.write_text("answer = 41  # as everybody knows\n", encoding="utf-8")
+    assert build(tmp_path).returncode == 0
+    assert runs(tmp_path) == 1
 
     helper.write_text("answer = 42", encoding="utf-8")
     assert build(tmp_path).returncode == 0
@@ -100,6 +106,26 @@ def test_what_pages_read_changes_the_fingerprint(name: str, tmp_path: Path) -> N
     first = fingerprint_of_inputs(tmp_path)
     (tmp_path / name).write_text("2", encoding="utf-8")
     assert len({before, first, fingerprint_of_inputs(tmp_path)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "same"),
+    [
+        ("a = 1", "# one\na  =  1\n", True),
+        ("a = (1, 2)", "a = (\n    1,\n    2,\n)", True),
+        ("a = 1", "a = 2", False),
+        ("a = 1", "b = 1", False),
+        ("a = '#'", "a = '# '", False),
+        ("a = (", "a = ( ", False),  # no Python
+    ],
+)
+def test_code_is_known_by_what_it_means(before: str, after: str, same: bool, tmp_path: Path) -> None:
+    (tmp_path / "labutils").mkdir()
+    file = tmp_path / "labutils" / "models.py"
+    file.write_text(before, encoding="utf-8")
+    fingerprint = fingerprint_of_inputs(tmp_path)
+    file.write_text(after, encoding="utf-8")
+    assert (fingerprint_of_inputs(tmp_path) == fingerprint) == same
 
 
 @pytest.mark.parametrize(
@@ -151,12 +177,67 @@ def test_a_drawing_keeps_what_is_seen_and_nothing_else() -> None:
 
 def test_a_new_extension_changes_the_fingerprint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("course.HERE", tmp_path)
-    (tmp_path / "widgets").mkdir()
+    names = ("course.py", "widgets/widgets.js", "templates/layout.html")
     seen = {fingerprint_of_extension()}
-    for name in ("course.py", "widgets/widgets.js"):
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("1", encoding="utf-8")
         seen.add(fingerprint_of_extension())
-    assert len(seen) == 3
+    assert len(seen) == 1 + len(names)
+
+
+LENT = """---
+file_format: mystnb
+kernelspec:
+  name: python3
+  display_name: Python 3
+---
+
+# A page
+
+```{{code-cell}} ipython3
+:tags: [remove-output]
+
+from myst_nb import glue
+
+glue("value", {value}, display=False)
+```
+"""
+
+
+def pages_read(built: subprocess.CompletedProcess[str]) -> list[str]:
+    """The pages that a build says it read."""
+    assert built.returncode == 0
+    said = re.sub(r"\x1b\[[\d;]*m", "", built.stdout)
+    return sorted(re.findall(r"reading sources\.\.\. \[ *\d+%\] (\S+)", said))
+
+
+@pytest.mark.builds
+def test_a_page_that_borrows_is_read_again_when_and_only_when_what_it_borrows_has_changed(tmp_path: Path) -> None:
+    make_book(tmp_path, LENT.format(value=12.5))
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "borrower.md").write_text(
+        "# Another\n\nIt is {glue:text}`../page.md::value:.2f`.\n", encoding="utf-8"
+    )
+    (tmp_path / "stranger.md").write_text("# A third\n", encoding="utf-8")
+    toc = "format: jb-book\nroot: page\nchapters:\n  - file: more/borrower\n  - file: stranger\n"
+    (tmp_path / "_toc.yml").write_text(toc, encoding="utf-8")
+    html = tmp_path / "_build" / "html" / "more" / "borrower.html"
+    assert build(tmp_path).returncode == 0
+    assert "12.50" in html.read_text(encoding="utf-8")
+    assert pages_read(build(tmp_path)) == []
+    (tmp_path / "page.md").write_text(LENT.format(value=37.5), encoding="utf-8")
+    assert pages_read(build(tmp_path)) == ["more/borrower", "page"]
+    assert "37.50" in html.read_text(encoding="utf-8")
+
+
+@pytest.mark.builds
+def test_the_locale_of_whoever_builds_does_not_matter(tmp_path: Path) -> None:
+    page = PAGE.format(sentence="Ångström × 2.", code="import matplotlib.pyplot as plt\nplt.title('η');")
+    make_book(tmp_path, page)
+    result = build(tmp_path, LC_ALL="C", PYTHONCOERCECLOCALE="0", PYTHONUTF8="0")
+    assert result.returncode == 0, result.stderr
+    assert "η" in (tmp_path / "_build" / "html" / "page.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.builds

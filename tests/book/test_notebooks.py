@@ -46,6 +46,36 @@ def test_a_committed_notebook_is_fresh(page: str) -> None:
     )
 
 
+def test_the_notebook_of_a_page_that_is_gone_goes_too(tmp_path: Path) -> None:
+    make_book(tmp_path, "")
+    (tmp_path / "chapters").mkdir()
+    (tmp_path / "chapters" / "page.md").write_text("# One\n", encoding="utf-8")
+    stale = tmp_path / "notebooks" / "chapters" / "stale.ipynb"
+    stale.parent.mkdir(parents=True)
+    stale.write_text("{}", encoding="utf-8")
+    notebooks.main(tmp_path)
+    assert [path.name for path in stale.parent.iterdir()] == ["page.ipynb"]
+
+
+@pytest.mark.builds
+def test_a_page_without_its_notebook_fails_the_build_and_a_stale_one_is_not_offered(tmp_path: Path) -> None:
+    make_book(tmp_path, "# A page\n")
+    toc = "format: jb-book\nroot: page\nchapters:\n  - file: chapters/one\n"
+    (tmp_path / "_toc.yml").write_text(toc, encoding="utf-8")
+    for folder in ("chapters", "notebooks/chapters", "_build/html/notebooks/chapters"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "chapters" / "one.md").write_text("# One\n", encoding="utf-8")
+    (tmp_path / "_build/html/notebooks/chapters/stale.ipynb").write_text("{}", encoding="utf-8")
+    for _ in range(2):
+        result = build(tmp_path)
+        assert result.returncode != 0
+        assert "chapters/one.md has no notebook: run make notebooks" in result.stderr
+    (tmp_path / "notebooks/chapters/one.ipynb").write_text("{}", encoding="utf-8")
+    assert build(tmp_path).returncode == 0
+    offered = (tmp_path / "_build/html/notebooks").rglob("*.ipynb")
+    assert [path.name for path in offered] == ["one.ipynb"]
+
+
 def test_every_notebook_has_a_page() -> None:
     folder = ROOT / "notebooks"
     assert sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.ipynb")) == PAGES
