@@ -20,6 +20,7 @@ from typing import IO, Any, NoReturn, cast
 import joblib
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
+from jupyter_client.manager import AsyncKernelManager
 from myst_nb.core.config import NbParserConfig
 from myst_nb.core.read import create_nb_reader
 from nbclient import NotebookClient
@@ -165,9 +166,20 @@ async def _execute(page: Page) -> None:
             timeout=page.timeout,
             resources={"metadata": {"path": str(page.path.parent)}},
             record_timing=False,  # it would be part of the page's hash
+            kernel_manager_class=_Kernels,
             config=Config({"ConnectionFileMixin": sockets}),
         )
         await client.async_execute()
+
+
+class _Kernels(AsyncKernelManager):
+    """Ends a kernel that has nothing to do without an interrupt, which it would report as an error."""
+
+    computing = False
+
+    async def _async_interrupt_kernel(self) -> None:
+        if self.computing:
+            await super()._async_interrupt_kernel()
 
 
 class _Client(NotebookClient):
@@ -177,7 +189,11 @@ class _Client(NotebookClient):
         if cell.cell_type != "code":
             return cell
         async with machine(alone=ALONE in cell.metadata.get("tags", [])):
-            return await super().async_execute_cell(cell, cell_index, *args, **options)
+            kernel = cast(_Kernels, self.km)
+            kernel.computing = True
+            done = await super().async_execute_cell(cell, cell_index, *args, **options)
+            kernel.computing = False
+            return done
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ import ast
 import asyncio
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import psutil
 import pytest
 from execution import ALONE, FACTOR, TAKE_LONGEST, machine, time_factor
 from myst_nb.core.read import read_myst_markdown_notebook
@@ -63,10 +65,10 @@ def test_pages_are_executed_side_by_side(tmp_path: Path) -> None:
 
 @pytest.mark.builds
 def test_a_page_that_takes_too_long_is_named_with_its_limit_and_the_others_are_kept(tmp_path: Path) -> None:
-    endless = page("while True:\n    pass", "mystnb:\n  execution_timeout: 1\n")
-    book_of(tmp_path, slow=endless, quick=page("open('runs', 'a').write('ran')"), wrong=page("1 / 0"))
+    slow = page("import time\nwhile time.process_time() < 30:\n    pass", "mystnb:\n  execution_timeout: 2\n")
+    book_of(tmp_path, slow=slow, quick=page("open('runs', 'a').write('ran')"), wrong=page("1 / 0"))
     for _ in range(2):
-        result = build(tmp_path)
+        result = build(tmp_path, **{FACTOR: "0.5"})
         assert result.returncode == 1
         assert "slow.md: a cell was still running after 1 seconds" in result.stderr
         assert "execution_timeout in slow.md" in result.stderr
@@ -76,6 +78,38 @@ def test_a_page_that_takes_too_long_is_named_with_its_limit_and_the_others_are_k
         assert "report" not in result.stderr
         assert "jupyter_book" not in result.stderr  # no traceback of the tools
         assert (tmp_path / "runs").read_text(encoding="utf-8") == "ran"
+
+
+@pytest.mark.builds
+def test_the_page_with_most_code_comes_first(tmp_path: Path) -> None:
+    book_of(tmp_path, short=page("1"), long=page("1 + 1\n" * 9), middle=page("1 + 1\n"))
+    result = build(tmp_path)
+    said = result.stdout + result.stderr
+    assert re.findall(r"^executing (\w+)", said, re.MULTILINE) == ["long", "middle", "short"]
+    assert "IPKernelApp" not in said
+
+
+WHO_IS_THERE = """
+import fcntl, getpass, tempfile
+from pathlib import Path
+
+with (Path(tempfile.gettempdir()) / f"book-{getpass.getuser()}.room").open("wb") as room:
+    try:
+        fcntl.flock(room, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        found = "others may come"
+    except BlockingIOError:
+        found = "alone"
+Path("found").write_text(found, encoding="utf-8")
+"""
+
+
+@pytest.mark.builds
+@pytest.mark.parametrize(("tag", "said"), [(f":tags: [{ALONE}]\n\n", "alone"), ("", "others may come")])
+def test_a_cell_with_the_tag_has_the_machine_alone(tag: str, said: str, tmp_path: Path) -> None:
+    book_of(tmp_path, one=page(tag + WHO_IS_THERE.strip()), two="# Another\n")
+    (tmp_path / "tmp").mkdir()  # where no other build holds the lock
+    assert build(tmp_path, TMPDIR=str(tmp_path / "tmp")).returncode == 0
+    assert (tmp_path / "found").read_text(encoding="utf-8") == said
 
 
 @pytest.mark.builds
@@ -103,12 +137,13 @@ def test_an_interrupt_ends_all_kernels(tmp_path: Path) -> None:
     book_of(tmp_path, one=page(waits), two=page(waits.replace("'started'", "'also-started'")))
     os.mkfifo(tmp_path / "also-started")
     command = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as building:
+    with (tmp_path / "said").open("wb") as said, subprocess.Popen(command, stdout=said, stderr=said) as building:
         names = ("started", "also-started")[: joblib.cpu_count()]
         kernels = [int((tmp_path / name).read_text(encoding="utf-8")) for name in names]
         building.send_signal(signal.SIGINT)
         assert building.wait() != 0
-    assert not [kernel for kernel in kernels if Path(f"/proc/{kernel}").exists()]
+    assert "Interrupted!" in (tmp_path / "said").read_text(encoding="utf-8")
+    assert not [kernel for kernel in kernels if psutil.pid_exists(kernel)]
 
 
 def somebody_waits_at_the_door(folder: Path) -> bool:
@@ -147,7 +182,11 @@ def test_who_measures_time_has_the_machine_alone_and_is_not_kept_waiting(
         later.set()
         await asyncio.gather(first, second, timed, third)
 
-    asyncio.run(all_cells())
+    async def in_time() -> None:
+        async with asyncio.timeout(20):  # where the lock fails, somebody waits for ever
+            await all_cells()
+
+    asyncio.run(in_time())
     assert order[:2] == ["first in", "second in"]
     assert order[4:] == ["timed in", "timed out", "third in", "third out"]
 
