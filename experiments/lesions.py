@@ -19,7 +19,8 @@ from tqdm import tqdm
 from experiments import train
 from labutils import models, recorded
 from labutils.data import DataError, ImageData
-from labutils.training import choose_device, evaluate
+from labutils.devices import choose_device
+from labutils.training import evaluate
 
 
 def lesioned(net: models.CifarResNet) -> Iterator[tuple[str, nn.Module]]:

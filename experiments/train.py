@@ -38,17 +38,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from labutils import data, measure, models, recorded
+from labutils.augment import Augmentation, crop_and_flip, random_flip, random_window
 from labutils.data import DataError, ImageData
-from labutils.training import (
-    Augmentation,
-    Trainer,
-    choose_device,
-    crop_and_flip,
-    faster_in_bfloat16,
-    random_flip,
-    random_window,
-    step_schedule,
-)
+from labutils.devices import choose_device, faster_in_bfloat16
+from labutils.training import Trainer, step_schedule
 
 SCRIPT = "experiments/train.py"
 ROOT = Path(__file__).parent.parent

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from torch.multiprocessing.spawn import spawn
 
 from experiments import lesions, train
+from labutils.augment import crop_and_flip
 from labutils.data import ImageData, image_folder
-from labutils.training import Trainer, crop_and_flip, step_schedule
+from labutils.training import Trainer, step_schedule
 from tests.conftest import ROOT
 from tests.experiments.test_records import problems_of_a_training_record
 
