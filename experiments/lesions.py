@@ -44,7 +44,7 @@ def load_trained(checkpoint: Path, folder: Path) -> tuple[models.CifarResNet, Im
     epochs = len(state["trainer"]["history"]["lr"])
     if "depth" not in settings or epochs < settings["epochs"]:
         raise train.Refusal(f"{checkpoint} is no CIFAR net that was trained to the end ({epochs} epochs).")
-    images, _ = train.read_images(train.parse([f"--model={settings['model']}", f"--data={folder}"]))
+    images, _ = train.read_images(folder)
     if images.checksum() != settings["data_sha256"]:
         raise train.Refusal(f"{checkpoint} was trained on other images ({settings['data']}) than those in {folder}.")
     net = models.cifar_resnet(settings["depth"], settings["shortcut"], num_classes=len(images.classes))

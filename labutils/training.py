@@ -20,6 +20,7 @@ from labutils.data import ImageData
 from labutils.devices import choose_device, near
 
 Schedule = Callable[[int, int], float]
+STEPS_BETWEEN_LOOKS = 100  # at the loss, where a look makes a GPU or another process wait
 
 
 @dataclass
@@ -39,7 +40,10 @@ class History:
 
 
 def learning_rate(step: int, steps: int, warmup: int) -> float:
-    """The rate at ``step`` (0, 1, ...) as a share of its peak: a line up over ``warmup`` steps, then a cosine to 0."""
+    """The rate at ``step`` (0, 1, ...) as a share of its peak: a line up over ``warmup`` steps, then a cosine to 0.
+
+    Of ``steps`` in all; raises ZeroDivisionError for a step after a warm-up that takes all of them.
+    """
     if step < warmup:
         return (step + 1) / warmup
     return (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))) / 2
@@ -48,7 +52,7 @@ def learning_rate(step: int, steps: int, warmup: int) -> float:
 def step_schedule(step: int, steps: int, warmup: int = 0) -> float:
     """He et al.'s rate at ``step`` (0, 1, ...) as a share of its peak: divided by 10 at half and at three quarters.
 
-    For the first ``warmup`` steps it is a tenth, as the paper needed for 110 layers.
+    Of ``steps`` in all. For the first ``warmup`` steps it is a tenth, as the paper needed for 110 layers.
     """
     if step < warmup:
         return 0.1
@@ -64,6 +68,9 @@ class Trainer:
 
     ``wrap`` makes of the model, once it is on its device, what is called to train it: its compiled or its distributed
     form. Of ``world`` processes, each trains on its own share of every batch.
+
+    Whether the loss is still finite is looked at after every step on a processor, and after every 100 steps and at the
+    epoch's end on a GPU or with several processes, which would have to wait for it.
 
     Raises ValueError for an unknown device, and for batches with fewer images than there are processes.
     """
@@ -108,12 +115,13 @@ class Trainer:
     def run_epoch(self, advance: Callable[[int], object] = lambda images: None) -> None:
         """Train for an epoch, test, and append to ``history``. ``advance(images)`` is called after each step.
 
-        Raises FloatingPointError if the training loss is not finite.
+        Raises FloatingPointError where the training loss is not finite.
         """
         start = time.perf_counter()
         history, count = self.history, len(self.images)
         step = len(history.lr) * math.ceil(count / self.batch_size)
         totals = torch.zeros(2, device=self.device)  # the sum of the losses, the number of wrong answers
+        look_every = 1 if self.device.type == "cpu" and self.world == 1 else STEPS_BETWEEN_LOOKS
         self.model.train()
         shuffled = torch.randperm(count, generator=self.order).to(self.images.device)
         noise = self._generator_of_this_process()
@@ -121,14 +129,10 @@ class Trainer:
             self.optimizer.param_groups[0]["lr"] = self.lr * self.schedule(step, self.steps)
             totals += self._train_step(batch, noise)
             step += 1
+            if step % look_every == 0:
+                self._finite_totals(totals)
             advance(len(batch))
-        if self.world > 1:
-            dist.all_reduce(totals)
-        loss_sum, wrong = totals.tolist()
-        if not math.isfinite(loss_sum):
-            raise FloatingPointError(
-                f"the training loss is no longer finite in epoch {len(history.lr) + 1}: try a lower lr than {self.lr}."
-            )
+        loss_sum, wrong = self._finite_totals(totals)
         history.train_loss.append(loss_sum / count)
         history.train_error.append(100 * wrong / count)
         history.test_error.append(evaluate(self.model, self.data, "test")[1])
@@ -148,6 +152,19 @@ class Trainer:
         (loss * (len(share) * self.world / len(batch))).backward()  # DDP averages over processes, we over images
         self.optimizer.step()
         return torch.stack([loss.detach() * len(share), (logits.argmax(1) != labels).sum()])
+
+    def _finite_totals(self, totals: Tensor) -> tuple[float, float]:
+        """The epoch's totals so far, (2,), of all processes. Raises FloatingPointError if the loss is not finite."""
+        if self.world > 1:
+            totals = totals.clone()
+            dist.all_reduce(totals)
+        loss_sum, wrong = totals.tolist()
+        if not math.isfinite(loss_sum):
+            raise FloatingPointError(
+                f"the training loss is no longer finite in epoch {len(self.history.lr) + 1}: "
+                f"try a lower lr than {self.lr}."
+            )
+        return loss_sum, wrong
 
     def _generator_of_this_process(self) -> torch.Generator:
         """The source of this epoch's augmentation. Only one that no other process draws from keeps them different."""
@@ -188,16 +205,16 @@ def fit(
     device: str = "auto",
     progress: bool = True,
 ) -> History:
-    """Train ``model`` in place by SGD on the cross-entropy.
+    """Train ``model``, (N, C, H, W) -> (N, classes), in place by SGD on the cross-entropy. Returns what it saw.
 
     The learning rate rises to ``lr`` over ``warmup`` epochs and falls to 0 along a cosine. ``augment`` changes each
     batch of training images before it is normalised. ``seed`` fixes the order of the images and the augmentation; the
     model's weights are the caller's to seed. Afterwards the model is on the device it was trained on, in training
-    mode. Raises ValueError for an unknown device or a warm-up that is not shorter than the run, and
-    FloatingPointError as soon as the loss is not finite.
+    mode. Raises ValueError for an unknown device or a warm-up that is negative or not shorter than the run, and
+    FloatingPointError as soon as the loss is not finite: after the very step, on a GPU within 100 steps.
     """
     if not 0 <= warmup < max(epochs, 1):
-        raise ValueError(f"warmup must be shorter than the run: {warmup} of {epochs} epochs leave none to train at lr.")
+        raise ValueError(f"warmup must be at least 0 and leave an epoch to train at lr: {warmup} of {epochs} don't.")
     trainer = Trainer(
         model,
         data,
@@ -226,7 +243,10 @@ def fit(
 
 @torch.no_grad()
 def evaluate(model: nn.Module, data: ImageData, part: Literal["train", "test"] = "test") -> tuple[float, float]:
-    """Mean cross-entropy (nats) and error (percent) in evaluation mode. The model's mode is left as it was found."""
+    """Mean cross-entropy (nats) and error (percent) in evaluation mode, of a model (N, C, H, W) -> (N, classes).
+
+    The images go to where the model is. Its mode is left as it was found.
+    """
     images, labels = (data.train_images, data.train_labels) if part == "train" else (data.test_images, data.test_labels)
     place = next(model.parameters()).device
     was_training = model.training

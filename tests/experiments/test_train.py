@@ -19,7 +19,7 @@ from experiments import lesions, train
 from labutils.augment import crop_and_flip
 from labutils.data import ImageData, image_folder
 from labutils.training import Trainer, step_schedule
-from tests.conftest import ROOT
+from tests.conftest import ROOT, no_file_beyond
 from tests.experiments.test_records import problems_of_a_training_record
 
 
@@ -215,15 +215,21 @@ def test_a_damaged_checkpoint_is_refused(run: Run, damage: str) -> None:
     assert f"{file} is damaged or no checkpoint of this script: delete it" in run.refusal("--resume")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_is_refused_and_the_last_checkpoint_kept(run: Run, cut_short: pytest.MonkeyPatch) -> None:
     run.refusal("--epochs=3")
     before = (run.folder / "residual-8-seed0.pt").read_bytes()
-    (run.folder / "residual-8-seed0.part").symlink_to("/dev/full")
-    message = run.refusal("--epochs=3", "--resume")
-    assert "can't be written (No space left on device); the last one there is kept: make room" in message
+    with no_file_beyond(len(before) // 2):
+        message = run.refusal("--epochs=3", "--resume")
+    assert "can't be written (File too large); the last one there is kept: make room and go on with --resume" in message
     assert (run.folder / "residual-8-seed0.pt").read_bytes() == before
     assert [file.name for file in run.folder.iterdir()] == ["residual-8-seed0.pt"]
+
+
+def test_a_disk_that_is_full_from_the_start_is_refused_before_training(run: Run) -> None:
+    with no_file_beyond(1000):
+        message = run.refusal()
+    assert message.endswith(f"can't be written (File too large); {run.folder / 'residual-8-seed0.pt'}.")
+    assert list(run.folder.iterdir()) == []
 
 
 def test_missing_or_damaged_data_is_refused_and_nothing_is_written(run: Run, pictures: Path, tmp_path: Path) -> None:
@@ -347,6 +353,7 @@ def tiny_trainer(world: int, rank: int, batch_size: int = 64) -> Trainer:
 
 
 def test_a_batch_smaller_than_the_number_of_processes_is_refused() -> None:
+    assert tiny_trainer(world=3, rank=2).world == 3  # the last batch has an image for each
     with pytest.raises(ValueError, match="a batch of 3 images can't be shared by 4 processes"):
         tiny_trainer(world=4, rank=0)
 
@@ -387,12 +394,11 @@ def test_a_jpeg_copy_of_cifar10_is_recorded_as_one(
         for name in train.CIFAR_CLASSES:
             (root / part / name).mkdir(parents=True)
             Image.new("RGB", (32, 32)).save(root / part / name / "0.jpg")
-    options = train.parse(["--model=cifar-20", f"--data={root}"])
-    assert train.read_images(options)[1] == "folders of pictures (.jpg), 10 classes"
+    assert train.read_images(root)[1] == "folders of pictures (.jpg), 10 classes"
     monkeypatch.setattr(train, "CIFAR_IMAGES", 10)
-    assert train.read_images(options)[1] == "CIFAR-10 re-encoded as JPEG, not the original pixels"
+    assert train.read_images(root)[1] == "CIFAR-10 re-encoded as JPEG, not the original pixels"
     (root / "train" / "cat" / "0.jpg").rename(root / "train" / "cat" / "0.png")
-    assert train.read_images(options)[1] == "CIFAR-10 as folders of pictures (.jpg, .png), 10 classes"
+    assert train.read_images(root)[1] == "CIFAR-10 as folders of pictures (.jpg, .png), 10 classes"
 
 
 def test_the_checksum_tells_images_apart(pictures: Path, tmp_path: Path) -> None:

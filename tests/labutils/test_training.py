@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import math
 import re
 from typing import Any
 
@@ -9,10 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import labutils.training
 from labutils.augment import crop_and_flip
 from labutils.data import ImageData, digits
 from labutils.models import cifar_resnet
-from labutils.training import Trainer, evaluate, fit, learning_rate, step_schedule
+from labutils.training import History, Trainer, evaluate, fit, learning_rate, step_schedule
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +92,83 @@ def test_fit_says_what_it_does_and_shows_progress(few: ImageData, capfd: pytest.
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(few: ImageData) -> None:
-    with pytest.raises(FloatingPointError, match=r"no longer finite in epoch \d+: try a lower lr than 1e\+30"):
-        fit(nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), few, lr=1e30, device="cpu", progress=False)
+def linear_net() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_at_that_step(few: ImageData) -> None:
+    """The first step takes the weights far away, the second sees what became of the loss."""
+    losses: list[Tensor] = []
+    net = linear_net()
+    net.register_forward_hook(lambda net, inputs, logits: losses.append(logits.abs().max()))
+    with pytest.raises(FloatingPointError, match=r"no longer finite in epoch 1: try a lower lr than 1e\+38"):
+        fit(net, few, batch_size=16, lr=1e38, device="cpu", progress=False)
+    assert len(losses) == 2
+
+
+def test_several_processes_look_at_their_loss_together_every_so_many_steps(
+    few: ImageData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other process is played: it has the same losses."""
+    monkeypatch.setattr(labutils.training.dist, "all_reduce", lambda totals: totals.mul_(2))
+    losses = []
+    for steps in (1, 2, 100):
+        monkeypatch.setattr(labutils.training, "STEPS_BETWEEN_LOOKS", steps)
+        shared = trainer(few, batch_size=16, world=2)
+        shared.run_epoch()
+        losses.append(shared.history.train_loss)
+    assert losses[0] == losses[1] == losses[2]  # to look changes nothing
+    monkeypatch.setattr(labutils.training, "STEPS_BETWEEN_LOOKS", 3)
+    taken: list[int] = []
+    with pytest.raises(FloatingPointError, match="in epoch 1"):
+        trainer(few, batch_size=16, world=2, lr=1e38).run_epoch(taken.append)
+    assert len(taken) == 2  # the third is not reported
+
+
+def test_an_epoch_that_ends_with_a_loss_that_is_not_finite_does_not_count(
+    few: ImageData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labutils.training.dist, "all_reduce", lambda totals: totals.mul_(2))
+    diverging = trainer(few, batch_size=16, world=2, lr=1e38)
+    with pytest.raises(FloatingPointError, match="in epoch 1"):
+        diverging.run_epoch()
+    assert diverging.history == History()
+
+
+def test_a_net_in_evaluation_mode_is_trained_in_training_mode(few: ImageData) -> None:
+    nets = [small_net().train(), small_net().eval()]
+    for net in nets:
+        fit(net, few, epochs=2, device="cpu", progress=False)
+        assert net.training
+    assert weights(nets[0]).equal(weights(nets[1]))
+
+
+class Idle(nn.Module):
+    """A weight that the loss does not depend on, so that only its decay changes it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(10))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (0 * self.weight).expand(len(x), -1)
+
+
+@pytest.mark.parametrize(("options", "decay"), [({}, 1e-4), ({"weight_decay": 1e-3}, 1e-3)])
+def test_weights_decay_as_told_and_by_the_papers_value_by_default(
+    few: ImageData, options: dict[str, Any], decay: float
+) -> None:
+    net = Idle()
+    fit(net, few, epochs=1, batch_size=130, lr=10, device="cpu", progress=False, **options)
+    torch.testing.assert_close(net.weight.detach(), torch.full((10,), 1 - 10 * decay))
+
+
+def test_fit_warms_up_for_whole_epochs(few: ImageData) -> None:
+    """Two steps an epoch; the rate is the one of the second."""
+    history = fit(linear_net(), few, epochs=4, batch_size=65, lr=0.1, warmup=2, device="cpu", progress=False)
+    falling = [0.1 * (1 + math.cos(math.pi * step / 4)) / 2 for step in (1, 3)]
+    assert history.lr == pytest.approx([0.05, 0.1, *falling])
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -115,9 +191,11 @@ def test_the_rate_rises_over_the_warm_up_and_falls_to_zero() -> None:
     assert rates[4:] == sorted(rates[4:], reverse=True)
 
 
-def test_a_warm_up_as_long_as_the_run_is_refused(few: ImageData) -> None:
-    with pytest.raises(ValueError, match="3 of 3 epochs leave none"):
-        fit(small_net(), few, epochs=3, warmup=3)
+@pytest.mark.parametrize("warmup", [3, 4, -1])
+def test_a_warm_up_that_is_negative_or_as_long_as_the_run_is_refused(few: ImageData, warmup: int) -> None:
+    words = f"at least 0 and leave an epoch to train at lr: {warmup} of 3 don't"
+    with pytest.raises(ValueError, match=words):
+        fit(small_net(), few, epochs=3, warmup=warmup)
 
 
 def trainer(data: ImageData, **options: Any) -> Trainer:
