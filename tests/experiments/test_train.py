@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.multiprocessing.spawn import spawn
 
 from experiments import lesions, train
+from labutils import models
 from labutils.augment import crop_and_flip
 from labutils.data import ImageData, image_folder
 from labutils.training import Trainer, step_schedule
@@ -163,9 +164,14 @@ def test_a_run_that_was_cut_short_goes_on_bit_by_bit(run: Run, cut_short: pytest
     assert "go on with --resume" in run.refusal("--epochs=3")
     assert list(run.folder.glob("*.json")) == []
     cut_short.undo()
+    begun = run.checkpoint()
+    begun["made"]["date"] = "2001-02-03"
+    train.save_checkpoint(run.folder / "residual-8-seed0.pt", begun)
     resumed = run("--epochs=3", "--resume", "--precision=auto")
     weights, history = run.checkpoint()["trainer"]["model"], resumed["results"]
+    assert resumed["date"] == "2001-02-03"
     assert resumed["resumed"][0]["after_epoch"] == 2
+    assert resumed["resumed"][0]["date"] > resumed["date"]
 
     shutil.rmtree(run.folder)
     whole = run("--epochs=3")
@@ -246,7 +252,18 @@ def test_a_loss_that_is_not_finite_ends_the_run_in_a_sentence(run: Run) -> None:
     assert "no longer finite in epoch 1: try a lower lr" in run.refusal("--lr=1e30")
 
 
-def test_an_imagenet_model_trains_on_pictures_of_any_size(run: Run, tmp_path: Path) -> None:
+def test_an_imagenet_model_trains_on_pictures_of_any_size(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: set[torch.Size] = set()
+    build = train.build
+
+    def build_and_look(options: train.Options, classes: int) -> nn.Module:
+        net = build(options, classes)
+        net.register_forward_hook(lambda net, inputs, output: seen.add(inputs[0].shape[1:]))
+        return net
+
+    monkeypatch.setattr(train, "build", build_and_look)
     rng = np.random.default_rng(0)
     for part in ("train", "val"):
         for name in ("a", "b"):
@@ -259,6 +276,7 @@ def test_an_imagenet_model_trains_on_pictures_of_any_size(run: Run, tmp_path: Pa
     assert record["name"] == "resnet18-64px-seed0"
     assert record["settings"]["image_size"] == 64
     assert record["results"]["parameters"] == 11_177_538
+    assert seen == {(3, 64, 64)}  # windows of what was read, which is larger
 
 
 def test_two_processes_train_together_and_the_record_says_so(run: Run) -> None:
@@ -358,6 +376,14 @@ def test_a_batch_smaller_than_the_number_of_processes_is_refused() -> None:
         tiny_trainer(world=4, rank=0)
 
 
+@pytest.mark.parametrize("shortcut", [None, "A"])
+def test_a_block_that_is_cut_out_leaves_the_residual_nets_shortcut(shortcut: models.Shortcut | None) -> None:
+    net = models.cifar_resnet(8, shortcut)
+    left = {name: type(cut.get_submodule(name)) for name, cut in lesions.lesioned(net)}
+    assert left == {"layer1.0": nn.Identity, "layer2.0": models.PadShortcut, "layer3.0": models.PadShortcut}
+    assert type(net.layer1[0]) is models.BasicBlock
+
+
 def test_lesions_of_a_trained_net_are_recorded(run: Run, pictures: Path) -> None:
     record = run("--epochs=1", "--batch-size=50", "--shortcut=none")
     checkpoint = run.folder / "plain-8-seed0.pt"
@@ -375,11 +401,11 @@ def test_lesions_of_other_images_or_of_an_unfinished_net_are_refused(
     run.refusal("--epochs=3")
     checkpoint = run.folder / "residual-8-seed0.pt"
     with pytest.raises(SystemExit, match=r"was trained to the end \(2 epochs\)"):
-        lesions.main([str(checkpoint), f"--data={pictures}"])
+        lesions.main([str(checkpoint), f"--data={pictures}", f"--records={run.folder}"])
     run.refusal("--epochs=2", "--name=other")
     Image.new("RGB", (8, 8)).save(pictures / "train" / "red" / "new.png")
     with pytest.raises(SystemExit, match="was trained on other images"):
-        lesions.main([str(run.folder / "other.pt"), f"--data={pictures}"])
+        lesions.main([str(run.folder / "other.pt"), f"--data={pictures}", f"--records={run.folder}"])
     (pictures / "train" / "red" / "new.png").unlink()
     with pytest.raises(SystemExit, match=r"none\.pt is not there"):
         lesions.main([str(tmp_path / "none.pt")])

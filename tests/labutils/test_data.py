@@ -64,7 +64,7 @@ def rows(count: int, seed: int) -> dict[str, Any]:
 @pytest.fixture
 def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A tiny CIFAR-10 archive in a folder of its own, whose checksums torchvision is told to expect."""
-    files = {"data_batch_1": rows(6, 1), "test_batch": rows(4, 2), "batches.meta": {"label_names": ["cat", "dog"]}}
+    files = {"data_batch_1": rows(23, 1), "test_batch": rows(4, 2), "batches.meta": {"label_names": ["cat", "dog"]}}
     contents = {name: pickle.dumps(content) for name, content in files.items()}
     path = tmp_path / "cifar-10-python.tar.gz"
     with tarfile.open(path, "w:gz") as tar:
@@ -84,7 +84,7 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def is_tiny_cifar(data: ImageData) -> bool:
-    expected = rows(6, 1)["data"].reshape(6, 3, 32, 32)
+    expected = rows(23, 1)["data"].reshape(23, 3, 32, 32)
     return data.train_images.numpy().tobytes() == expected.tobytes() and data.test_images.shape == (4, 3, 32, 32)
 
 
@@ -93,7 +93,7 @@ def test_cifar10_unpacks_an_archive_and_then_reads_the_folder(archive: Path) -> 
     assert is_tiny_cifar(data)
     assert data.train_images.dtype == torch.uint8
     assert data.classes == ("cat", "dog")
-    assert data.train_labels.tolist() == [0, 1, 0, 1, 0, 1]
+    assert data.train_labels.tolist() == [0, 1] * 11 + [0]
     archive.unlink()
     assert is_tiny_cifar(cifar10(archive.parent))
 
@@ -216,6 +216,22 @@ def test_image_folder(folder: Path) -> None:
     assert data.classes == ("cat", "dog")
     first = np.asarray(Image.open(folder / "train" / "cat" / "0.png"))
     assert data.train_images[0].permute(1, 2, 0).numpy().tobytes() == first.tobytes()
+
+
+def test_every_picture_of_a_long_folder_is_read(folder: Path) -> None:
+    cats = folder / "train" / "cat"
+    for i in range(2, 1001):
+        shutil.copy(cats / "0.png", cats / f"{i}.png")
+    images = image_folder(folder).train_images
+    assert len(images) == 1003
+    assert sum(image.equal(images[0]) for image in images) == 1000
+    assert (images[-1].permute(1, 2, 0).numpy() == np.asarray(Image.open(folder / "train" / "dog" / "1.png"))).all()
+
+
+def test_where_both_are_there_test_is_tested_on_and_not_val(folder: Path) -> None:
+    shutil.copytree(folder / "test", folder / "val")
+    Image.new("RGB", (6, 4)).save(folder / "val" / "dog" / "1.png")
+    assert image_folder(folder).test_images.shape == (2, 3, 4, 6)
 
 
 def test_pictures_of_any_size_become_squares_with_their_middle(tmp_path: Path) -> None:

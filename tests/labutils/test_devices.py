@@ -18,6 +18,15 @@ def test_an_unknown_device_is_refused_with_those_there_are() -> None:
     assert choose_device().type in ("cuda", "mps", "cpu")
 
 
+def test_the_fastest_device_there_is_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"cuda": False, "mps": False}
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: found["cuda"])
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: found["mps"])
+    for name in ("cpu", "mps", "cuda"):
+        found |= {name: True}
+        assert choose_device().type == name
+
+
 def test_bfloat16_is_only_used_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
     assert not faster_in_bfloat16(torch.device("cpu"))

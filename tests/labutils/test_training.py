@@ -242,6 +242,15 @@ def test_with_autocast_the_net_computes_in_bfloat16_and_keeps_its_weights_in_flo
     assert {parameter.dtype for parameter in training.model.parameters()} == {torch.float32}
 
 
+def test_with_autocast_the_loss_is_taken_in_float32(few: ImageData) -> None:
+    training = trainer(few, batch_size=130, lr=0.0, autocast=True)
+    with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+        logits = training.model.train()(few.normalise(few.train_images))
+    training.run_epoch()
+    expected = nn.functional.cross_entropy(logits.float(), few.train_labels).item()
+    assert training.history.train_loss == pytest.approx([expected], rel=3e-4)  # in bfloat16 it is 2e-3 away
+
+
 def test_fit_augments_what_it_trains_on_and_nothing_else(few: ImageData) -> None:
     batches: list[Tensor] = []
 
