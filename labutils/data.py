@@ -47,7 +47,7 @@ class ImageData:
         return (images - self.mean.to(images.device)) / self.std.to(images.device)
 
     def checksum(self) -> str:
-        """SHA-256 of all images and labels, to tell whether two runs saw the same."""
+        """SHA-256 of all images and labels, 64 hexadecimal digits, to tell whether two runs saw the same."""
         digest = hashlib.sha256()
         for part in (self.train_images, self.train_labels, self.test_images, self.test_labels):
             digest.update(f"{part.dtype} {tuple(part.shape)}\n".encode())
@@ -58,7 +58,7 @@ class ImageData:
 def digits() -> ImageData:
     """1,797 handwritten digits of 8x8 grey pixels, bundled with scikit-learn: 1,437 to train on, 360 to test on.
 
-    The split is the same every time, and every class has the same share in both parts.
+    Images are (N, 1, 8, 8), float32. The split is the same every time, and each class has the same share of both parts.
     """
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -79,11 +79,11 @@ def digits() -> ImageData:
 
 
 def cifar10(root: str | Path, download: bool = False) -> ImageData:
-    """CIFAR-10 (Krizhevsky 2009): 50,000 training and 10,000 test images of 32x32 colour pixels, uint8.
+    """CIFAR-10 (Krizhevsky 2009): 50,000 training and 10,000 test images of 32x32 colour pixels.
 
-    ``root`` holds ``cifar-10-python.tar.gz``, or the folder ``cifar-10-batches-py`` unpacked from it; with
-    ``download`` the archive is fetched where both are missing. Every file is read only if its checksum is right.
-    Raises DataError if the data is not there, can't be fetched, or is damaged.
+    Images are (N, 3, 32, 32), uint8. ``root`` holds ``cifar-10-python.tar.gz``, or the folder ``cifar-10-batches-py``
+    unpacked from it; with ``download`` the archive is fetched where both are missing. Every file is read only if its
+    checksum is right. Raises DataError if the data is not there, can't be fetched, or is damaged.
     """
     cifar: Any = load_torchvision().datasets.CIFAR10
     root = Path(root)
@@ -133,11 +133,11 @@ def _unpack(root: Path, archive: Path, cifar: Any) -> None:
 
 
 def image_folder(root: str | Path, size: int | None = None) -> ImageData:
-    """Images from ``root/train/<class>/`` and ``root/test/<class>/`` (or ``root/val/<class>/``), as uint8 in RGB.
+    """Images from ``root/train/<class>/`` and ``root/test/<class>/`` (or ``root/val/<class>/``): (N, 3, H, W), uint8.
 
-    Without ``size`` they must all have one size. With it, each picture's shorter side is scaled to ``size`` times 8/7
-    (224 to 256, as usual for ImageNet), and its middle square is kept: whole of a training image, so that windows of
-    ``size`` can be cut from it, and the middle ``size`` x ``size`` of a test image.
+    Without ``size`` they must all have one size. With it, in pixels, each picture's shorter side is scaled to ``size``
+    times 8/7 (224 to 256, as usual for ImageNet), and its middle square is kept: whole of a training image, so that
+    windows of ``size`` can be cut from it, and the middle ``size`` x ``size`` of a test image.
 
     Raises DataError if a folder is missing, the two parts differ in classes, a file is no picture, sizes differ, or
     the images of both parts are more than this machine's memory holds. The last is known before they are read.

@@ -69,7 +69,10 @@ def save(
 
 
 def origin(packages: Sequence[str] = ("torch", "scikit-learn")) -> dict[str, Any]:
-    """Today's date, the versions of Python and ``packages``, the hardware, and the commit of the code."""
+    """Today's date (UTC), the versions of Python and ``packages``, the hardware, and the commit of the code.
+
+    Raises PackageNotFoundError for a package that is not installed.
+    """
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "versions": {"python": platform.python_version(), **{package: version(package) for package in packages}},
@@ -79,7 +82,10 @@ def origin(packages: Sequence[str] = ("torch", "scikit-learn")) -> dict[str, Any
 
 
 def git_commit() -> str:
-    """The commit of ``labutils/`` and ``experiments/``, and whether their code differs from it."""
+    """The commit of ``labutils/`` and ``experiments/``, 40 digits, with a remark where their code differs from it.
+
+    "unknown" where there is no git or no repository.
+    """
 
     def git(*arguments: str) -> str:
         command = ("git", "-C", str(_IN_REPOSITORY.parent.parent), *arguments)
