@@ -9,7 +9,6 @@ of each exercise's checks on one core is printed as it is.
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 
 import torch
@@ -21,18 +20,11 @@ from tqdm import tqdm
 from labutils import data, models
 from labutils.checks import engine, exercises
 from labutils.checks.transport import Local, guarded
-from labutils.measure import median_seconds
+from labutils.measure import median_seconds, seconds
 from labutils.training import fit
 from labutils.vision import load_torchvision
 
 PAIRS = 15
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """How long ``work`` takes."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def compare(title: str, ours: Callable[[], object], theirs: Callable[[], object]) -> tuple[list[float], list[float]]:

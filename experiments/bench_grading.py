@@ -8,8 +8,6 @@ Both sides take turns on the solved first sheet. After that a class is graded wi
 import os
 import statistics
 import tempfile
-import time
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -23,17 +21,11 @@ from labutils.grading import batch, marking
 from labutils.grading.release import course_modules
 from labutils.grading.remote import Limits
 from labutils.grading.submissions import collect
+from labutils.measure import seconds
 
 SHEET = "01-residual-block"
 PAIRS = 9
 CLASS = 24
-
-
-def seconds(work: Callable[[], Any]) -> float:
-    """How long ``work`` takes."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def main() -> None:

@@ -20,9 +20,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from experiments.bench import PAIRS, compare, summary
 from labutils import models
+from labutils.augment import crop_and_flip
 from labutils.data import ImageData
+from labutils.devices import choose_device, faster_in_bfloat16
 from labutils.measure import median_seconds
-from labutils.training import Trainer, choose_device, crop_and_flip, faster_in_bfloat16
+from labutils.training import Trainer
 from labutils.vision import load_torchvision
 
 BATCH = 128

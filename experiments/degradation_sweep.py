@@ -12,7 +12,8 @@ import torch
 from labutils import recorded
 from labutils.data import digits
 from labutils.models import cifar_resnet
-from labutils.training import fit, run_parallel
+from labutils.processes import run_parallel
+from labutils.training import fit
 
 DEPTHS = (56, 20)
 LEARNING_RATES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2)

@@ -12,7 +12,8 @@ import torch
 from labutils import recorded
 from labutils.data import digits
 from labutils.models import Shortcut, cifar_resnet
-from labutils.training import fit, run_parallel
+from labutils.processes import run_parallel
+from labutils.training import fit
 
 DEPTHS = range(8, 57, 6)
 SHORTCUTS: dict[str, Shortcut | None] = {"plain": None, "residual": "A"}

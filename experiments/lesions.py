@@ -19,7 +19,8 @@ from tqdm import tqdm
 from experiments import train
 from labutils import models, recorded
 from labutils.data import DataError, ImageData
-from labutils.training import choose_device, evaluate
+from labutils.devices import choose_device
+from labutils.training import evaluate
 
 
 def lesioned(net: models.CifarResNet) -> Iterator[tuple[str, nn.Module]]:
@@ -43,7 +44,7 @@ def load_trained(checkpoint: Path, folder: Path) -> tuple[models.CifarResNet, Im
     epochs = len(state["trainer"]["history"]["lr"])
     if "depth" not in settings or epochs < settings["epochs"]:
         raise train.Refusal(f"{checkpoint} is no CIFAR net that was trained to the end ({epochs} epochs).")
-    images, _ = train.read_images(train.parse([f"--model={settings['model']}", f"--data={folder}"]))
+    images, _ = train.read_images(folder)
     if images.checksum() != settings["data_sha256"]:
         raise train.Refusal(f"{checkpoint} was trained on other images ({settings['data']}) than those in {folder}.")
     net = models.cifar_resnet(settings["depth"], settings["shortcut"], num_classes=len(images.classes))

@@ -28,6 +28,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,17 +39,12 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from labutils import data, measure, models, recorded
+from labutils.augment import Augmentation, crop_and_flip, random_flip, random_window
 from labutils.data import DataError, ImageData
-from labutils.training import (
-    Augmentation,
-    Trainer,
-    choose_device,
-    crop_and_flip,
-    faster_in_bfloat16,
-    random_flip,
-    random_window,
-    step_schedule,
-)
+from labutils.devices import choose_device, faster_in_bfloat16
+from labutils.files import write_whole
+from labutils.models import Shortcut
+from labutils.training import Trainer, step_schedule
 
 SCRIPT = "experiments/train.py"
 ROOT = Path(__file__).parent.parent
@@ -64,7 +60,38 @@ class Refusal(RuntimeError):
     """What was asked for can't be done. The message says why, and what to do."""
 
 
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+@dataclass(frozen=True)
+class Options:
+    """What is asked for. ``depth`` is a CIFAR net's, ``image_size`` (pixels) any other's; each is None for the other.
+
+    ``data`` is the folder of the images, ``batch_size`` that of all processes together, ``lr`` the highest rate, and
+    ``name`` that of the record and the checkpoint.
+    """
+
+    model: str
+    depth: int | None
+    shortcut: Shortcut | None
+    epochs: int
+    seed: int
+    data: Path
+    download: bool
+    image_size: int | None
+    batch_size: int
+    lr: float
+    device: str
+    precision: str
+    compile: bool
+    resume: bool
+    name: str
+    checkpoints: Path
+    records: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.checkpoints / f"{self.name}.pt"
+
+
+def parse(arguments: Sequence[str] | None) -> Options:
     """The command line, checked as far as it can be without the images."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = [f"cifar-{depth}" for depth in CIFAR_DEPTHS]
@@ -81,40 +108,43 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--precision", choices=("auto", "bfloat16", "float32"), default="auto")
     parser.add_argument("--compile", action="store_true", help="torch.compile, on a GPU with CUDA graphs")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint, if there is one")
-    parser.add_argument("--name", help="of record and checkpoint, such as residual-56-seed0, which is the default")
+    parser.add_argument("--name", default="", help="of record and checkpoint, by default such as residual-56-seed0")
     parser.add_argument("--checkpoints", type=Path, default=ROOT / "checkpoints", metavar="DIR")
     parser.add_argument("--records", type=Path, default=ROOT / "experiments" / "runs", metavar="DIR")
-    options = parser.parse_args(arguments)
-    if options.model not in IMAGENET_MODELS and not options.model.removeprefix("cifar-").isdecimal():
-        parser.error(f"no model is called {options.model!r}; there are {', '.join([*names, *IMAGENET_MODELS])}.")
-    options.depth = int(options.model.removeprefix("cifar-")) if options.model.startswith("cifar-") else None
-    if options.depth is None and options.shortcut is not None:
+    given = parser.parse_args(arguments)
+    if given.model not in IMAGENET_MODELS and not given.model.removeprefix("cifar-").isdecimal():
+        parser.error(f"no model is called {given.model!r}; there are {', '.join([*names, *IMAGENET_MODELS])}.")
+    given.depth = int(given.model.removeprefix("cifar-")) if given.model.startswith("cifar-") else None
+    if given.depth is None and given.shortcut is not None:
         parser.error("--shortcut is for CIFAR nets only: the others have shortcut B, as in torchvision.")
-    if options.depth is not None and options.image_size is not None:
+    if given.depth is not None and given.image_size is not None:
         parser.error("--image-size is not for CIFAR nets: they take the images as they are.")
-    if options.epochs < 1 or options.batch_size < 1:
+    if given.epochs < 1 or given.batch_size < 1:
         parser.error("--epochs and --batch-size must be at least 1.")
-    if options.depth is not None:
-        options.shortcut = {None: "A", "none": None}.get(options.shortcut, options.shortcut)
+    if given.depth is not None:
+        given.shortcut = {None: "A", "none": None}.get(given.shortcut, given.shortcut)
     else:
-        options.shortcut, options.image_size = "B", options.image_size or 224
-    options.name = options.name or default_name(options)
-    return options
+        given.shortcut, given.image_size = "B", given.image_size or 224
+    options = Options(**vars(given))
+    return replace(options, name=options.name or default_name(options))
 
 
-def default_name(options: argparse.Namespace) -> str:
+def default_name(options: Options) -> str:
     """Such as plain-56-seed0, residual-56-seed0 with shortcut A, residual-b-56-seed0, resnet18-64px-seed0."""
     kind = {None: "plain", "A": "residual", "B": "residual-b"}[options.shortcut]
     net = f"{options.model}-{options.image_size}px" if options.depth is None else f"{kind}-{options.depth}"
     return f"{net}-seed{options.seed}"
 
 
-def read_images(options: argparse.Namespace) -> tuple[ImageData, str]:
-    """The images, and a sentence on where they come from."""
-    root: Path = options.data
-    if options.depth is not None and not (root / "train").is_dir():
-        return data.cifar10(root, options.download), "CIFAR-10, the original archive"
-    images = data.image_folder(root, options.image_size)
+def read_images(root: Path, image_size: int | None = None, download: bool = False) -> tuple[ImageData, str]:
+    """The images, and a sentence on where they come from.
+
+    Without ``image_size`` (pixels) they are for a CIFAR net: those of ``root`` as they are, or else CIFAR-10. Raises
+    DataError where they are not there or damaged.
+    """
+    if image_size is None and not (root / "train").is_dir():
+        return data.cifar10(root, download), "CIFAR-10, the original archive"
+    images = data.image_folder(root, image_size)
     kinds = {path.suffix.lower() for path in (root / "train").rglob("*.*")}
     source = f"folders of pictures ({', '.join(sorted(kinds))}), {len(images.classes)} classes"
     if set(images.classes) == CIFAR_CLASSES and images.train_images.shape == (CIFAR_IMAGES, 3, 32, 32):
@@ -123,7 +153,7 @@ def read_images(options: argparse.Namespace) -> tuple[ImageData, str]:
     return images, source
 
 
-def build(options: argparse.Namespace, classes: int) -> nn.Module:
+def build(options: Options, classes: int) -> nn.Module:
     """The network, its weights drawn from the seed."""
     torch.manual_seed(options.seed)
     if options.depth is not None:
@@ -136,7 +166,7 @@ def window_and_flip(images: Tensor, generator: torch.Generator, size: int) -> Te
     return random_flip(random_window(images, size, size, generator), generator)
 
 
-def describe(options: argparse.Namespace, images: ImageData, source: str, bfloat16: bool, world: int) -> dict[str, Any]:
+def describe(options: Options, images: ImageData, source: str, bfloat16: bool, world: int) -> dict[str, Any]:
     """Everything that decides the outcome, as the record and the checkpoint hold it."""
     steps = -(-len(images.train_images) // options.batch_size) * options.epochs
     cifar = options.depth is not None
@@ -152,7 +182,7 @@ def describe(options: argparse.Namespace, images: ImageData, source: str, bfloat
         "batch_size": options.batch_size,
         "lr": options.lr,
         "lr_divided_by_10_at_steps": [-(-steps // 2), -(-3 * steps // 4)],
-        "warmup_steps": WARMUP_STEPS if cifar and options.depth >= 110 else 0,
+        "warmup_steps": WARMUP_STEPS if (options.depth or 0) >= 110 else 0,
         "momentum": 0.9,
         "weight_decay": 1e-4,
         "augmentation": "crop after padding by 4, flip" if cifar else "random window, flip",
@@ -167,12 +197,12 @@ def describe(options: argparse.Namespace, images: ImageData, source: str, bfloat
     }
 
 
-def uses_bfloat16(options: argparse.Namespace, device: torch.device, file: Path) -> bool:
+def uses_bfloat16(options: Options, device: torch.device) -> bool:
     """As asked for, or, with auto, as the checkpoint to resume has it, or else as is faster."""
     if options.precision != "auto":
         return options.precision == "bfloat16"
-    if options.resume and file.exists():
-        return load_checkpoint(file)["settings"]["precision"] != "float32"
+    if options.resume and options.checkpoint.exists():
+        return load_checkpoint(options.checkpoint)["settings"]["precision"] != "float32"
     answer = [faster_in_bfloat16(device)]
     if dist.is_initialized():
         dist.broadcast_object_list(answer)  # a measurement, on which all processes must agree
@@ -180,7 +210,7 @@ def uses_bfloat16(options: argparse.Namespace, device: torch.device, file: Path)
 
 
 def make_trainer(
-    options: argparse.Namespace, images: ImageData, settings: dict[str, Any], device: torch.device, rank: int
+    options: Options, images: ImageData, settings: dict[str, Any], device: torch.device, rank: int
 ) -> Trainer:
     """The trainer at its first step."""
     world = settings["world_size"]
@@ -193,7 +223,7 @@ def make_trainer(
         return model
 
     augment: Augmentation = crop_and_flip
-    if options.depth is None:
+    if options.image_size is not None:
         augment = partial(window_and_flip, size=options.image_size)
     return Trainer(
         build(options, len(images.classes)),
@@ -226,16 +256,9 @@ def save_checkpoint(file: Path, state: dict[str, Any]) -> None:
     """Write ``state`` whole, or leave what was there. Raises Refusal where it can't be written."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    part = file.with_suffix(".part")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as stream:
-            stream.write(buffer.getbuffer())
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(file)
+        write_whole(file, buffer.getvalue())
     except OSError as error:
-        part.unlink(missing_ok=True)
         kept = f"the last one there is kept: make room and go on with --resume ({file})" if file.exists() else file
         raise Refusal(f"the checkpoint can't be written ({error.strerror}); {kept}.") from error
 
@@ -252,17 +275,19 @@ def load_checkpoint(file: Path) -> dict[str, Any]:
     return state
 
 
-def refuse_existing_record(options: argparse.Namespace, settings: dict[str, Any]) -> None:
+def refuse_existing_record(options: Options, settings: dict[str, Any]) -> None:
     """Raise Refusal where a record of this name holds a run of other settings."""
     file = options.records / f"{options.name}.json"
     if file.exists():
         refuse_other(settings, recorded.load(options.name, options.records)["settings"], file)
 
 
-def start_or_resume(
-    options: argparse.Namespace, trainer: Trainer, settings: dict[str, Any], file: Path
-) -> dict[str, Any]:
-    """Bring the trainer to where the run stands, and return the checkpoint's other parts: settings and origin."""
+def start_or_resume(options: Options, trainer: Trainer, settings: dict[str, Any]) -> dict[str, Any]:
+    """Bring the trainer to where the run stands, and return the checkpoint's other parts: settings and origin.
+
+    Raises Refusal for a checkpoint that is damaged, of other settings, or there without ``resume``.
+    """
+    file = options.checkpoint
     made = recorded.origin(("torch", "torchvision", "numpy", "pillow"))
     if trainer.device.type == "cpu":
         made["hardware"] = f"{recorded.processor(gpu=False)}, {torch.get_num_threads()} threads used"
@@ -304,17 +329,16 @@ def train(trainer: Trainer, save: Callable[[], None], chief: bool) -> None:
                 )
 
 
-def run(options: argparse.Namespace) -> Path | None:
+def run(options: Options) -> Path | None:
     """Train as the options say. The path of the record, or None in all processes but the first."""
     world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     device = choose_device(options.device)
-    images, source = read_images(options)
-    file = options.checkpoints / f"{options.name}.pt"
-    bfloat16 = uses_bfloat16(options, device, file)
+    images, source = read_images(options.data, options.image_size, options.download)
+    bfloat16 = uses_bfloat16(options, device)
     settings = describe(options, images, source, bfloat16, world)
     refuse_existing_record(options, settings)
     trainer = make_trainer(options, images, settings, device, rank)
-    rest = start_or_resume(options, trainer, settings, file)
+    rest = start_or_resume(options, trainer, settings)
     if world > 1:
         dist.barrier()  # all have looked for a checkpoint before the first one writes it
     chief = rank == 0
@@ -329,7 +353,7 @@ def run(options: argparse.Namespace) -> Path | None:
 
     def save() -> None:
         if chief:
-            save_checkpoint(file, rest | {"trainer": trainer.state_dict()})
+            save_checkpoint(options.checkpoint, rest | {"trainer": trainer.state_dict()})
 
     save()  # so that a full disk is seen before the first epoch and not after it
     train(trainer, save, chief)

@@ -6,7 +6,10 @@ from pathlib import Path
 
 
 def record(**values: float) -> None:
-    """Print each value under its name, and make it citable in the book's text where the book is being built."""
+    """Print each value under its name, to four digits, or whole where it is an int.
+
+    Where the book is being built, its text can cite the value by that name.
+    """
     for name, value in values.items():
         print(f"{name} = {value:,}" if isinstance(value, int) else f"{name} = {value:,.4g}")
     try:

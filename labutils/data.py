@@ -47,17 +47,18 @@ class ImageData:
         return (images - self.mean.to(images.device)) / self.std.to(images.device)
 
     def checksum(self) -> str:
-        """SHA-256 of all images and labels, to tell whether two runs saw the same."""
+        """SHA-256 of all images and labels, 64 hexadecimal digits, to tell whether two runs saw the same."""
         digest = hashlib.sha256()
         for part in (self.train_images, self.train_labels, self.test_images, self.test_labels):
-            digest.update(f"{part.dtype} {tuple(part.shape)}\n".encode() + part.numpy().tobytes())
+            digest.update(f"{part.dtype} {tuple(part.shape)}\n".encode())
+            digest.update(np.ascontiguousarray(part.numpy()).data)
         return digest.hexdigest()
 
 
 def digits() -> ImageData:
     """1,797 handwritten digits of 8x8 grey pixels, bundled with scikit-learn: 1,437 to train on, 360 to test on.
 
-    The split is the same every time, and every class has the same share in both parts.
+    Images are (N, 1, 8, 8), float32. The split is the same every time, and each class has the same share of both parts.
     """
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -78,11 +79,11 @@ def digits() -> ImageData:
 
 
 def cifar10(root: str | Path, download: bool = False) -> ImageData:
-    """CIFAR-10 (Krizhevsky 2009): 50,000 training and 10,000 test images of 32x32 colour pixels, uint8.
+    """CIFAR-10 (Krizhevsky 2009): 50,000 training and 10,000 test images of 32x32 colour pixels.
 
-    ``root`` holds ``cifar-10-python.tar.gz``, or the folder ``cifar-10-batches-py`` unpacked from it; with
-    ``download`` the archive is fetched where both are missing. Every file is read only if its checksum is right.
-    Raises DataError if the data is not there, can't be fetched, or is damaged.
+    Images are (N, 3, 32, 32), uint8. ``root`` holds ``cifar-10-python.tar.gz``, or the folder ``cifar-10-batches-py``
+    unpacked from it; with ``download`` the archive is fetched where both are missing. Every file is read only if its
+    checksum is right. Raises DataError if the data is not there, can't be fetched, or is damaged.
     """
     cifar: Any = load_torchvision().datasets.CIFAR10
     root = Path(root)
@@ -94,7 +95,8 @@ def cifar10(root: str | Path, download: bool = False) -> ImageData:
             raise _not_there(root, cifar) from None
         _unpack(root, archive, cifar)
         train, test = cifar(root, train=True), cifar(root, train=False)
-    return _from_uint8(train.data, train.targets, test.data, test.targets, train.classes)
+    images = [torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous() for part in (train, test)]
+    return _from_uint8(images[0], train.targets, images[1], test.targets, train.classes)
 
 
 def _not_there(root: Path, cifar: Any) -> DataError:
@@ -131,14 +133,14 @@ def _unpack(root: Path, archive: Path, cifar: Any) -> None:
 
 
 def image_folder(root: str | Path, size: int | None = None) -> ImageData:
-    """Images from ``root/train/<class>/`` and ``root/test/<class>/`` (or ``root/val/<class>/``), as uint8 in RGB.
+    """Images from ``root/train/<class>/`` and ``root/test/<class>/`` (or ``root/val/<class>/``): (N, 3, H, W), uint8.
 
-    Without ``size`` they must all have one size. With it, each picture's shorter side is scaled to ``size`` times 8/7
-    (224 to 256, as usual for ImageNet), and its middle square is kept: whole of a training image, so that windows of
-    ``size`` can be cut from it, and the middle ``size`` x ``size`` of a test image.
+    Without ``size`` they must all have one size. With it, in pixels, each picture's shorter side is scaled to ``size``
+    times 8/7 (224 to 256, as usual for ImageNet), and its middle square is kept: whole of a training image, so that
+    windows of ``size`` can be cut from it, and the middle ``size`` x ``size`` of a test image.
 
     Raises DataError if a folder is missing, the two parts differ in classes, a file is no picture, sizes differ, or
-    the images are more than this machine's memory holds.
+    the images of both parts are more than this machine's memory holds. The last is known before they are read.
     """
     root = Path(root)
     test_name = "val" if (root / "val").is_dir() and not (root / "test").exists() else "test"
@@ -154,46 +156,58 @@ def image_folder(root: str | Path, size: int | None = None) -> ImageData:
         raise DataError(
             f"{root}/train and {root}/{test_name} must have the same classes; only one has {', '.join(differing)}."
         )
-    train_images, test_images = _read_images(train, size), _read_images(test, size)
-    if size is not None:
-        edge = (test_images.shape[1] - size) // 2
-        test_images = np.ascontiguousarray(test_images[:, edge : edge + size, edge : edge + size])
+    edge = None if size is None else size * 8 // 7
+    read_train = partial(_read_image, load=train.loader, edge=edge, keep=edge)
+    read_test = partial(_read_image, load=test.loader, edge=edge, keep=size)
+    _refuse_too_many_bytes(_bytes(train, read_train) + _bytes(test, read_test), root)
+    train_images, test_images = _read_images(train, read_train), _read_images(test, read_test)
     return _from_uint8(train_images, train.targets, test_images, test.targets, train.classes)
 
 
-def _read_images(folder: Any, size: int | None) -> np.ndarray:
-    """All pictures of a torchvision ImageFolder, (N, H, W, 3). With ``size``, the squares that image_folder keeps."""
+def _bytes(folder: Any, read: Callable[[str], np.ndarray]) -> int:
+    """What all pictures of a torchvision ImageFolder take, if they are as large as the first."""
+    return len(folder.samples) * read(folder.samples[0][0]).nbytes
+
+
+def _read_images(folder: Any, read: Callable[[str], np.ndarray]) -> Tensor:
+    """All pictures of a torchvision ImageFolder, (N, 3, H, W), each put in its place as it is read."""
     paths = [path for path, _ in folder.samples]
-    read = partial(_read_image, load=folder.loader, edge=None if size is None else size * 8 // 7)
     first = read(paths[0])
-    _refuse_too_many_bytes(len(paths) * first.nbytes, folder.root)
     images = np.empty((len(paths), *first.shape), np.uint8)
+
+    def read_into_place(i: int) -> None:
+        image = read(paths[i])
+        if image.shape != first.shape:
+            raise DataError(
+                f"all images must have one size, so resize them first: "
+                f"{paths[i]} is {_size(image)}, {paths[0]} is {_size(first)}."
+            )
+        images[i] = image
+
     bar = tqdm(desc=f"reading {folder.root}", unit="image", total=len(paths))
     with bar, ThreadPoolExecutor(os.cpu_count()) as threads:
         for start in range(0, len(paths), 1000):
-            for i, image in enumerate(threads.map(read, paths[start : start + 1000]), start):
-                if image.shape != first.shape:
-                    raise DataError(
-                        f"all images must have one size, so resize them first: "
-                        f"{paths[i]} is {_size(image)}, {paths[0]} is {_size(first)}."
-                    )
-                images[i] = image
+            for _ in threads.map(read_into_place, range(len(paths))[start : start + 1000]):
                 bar.update()
-    return images
+    return torch.from_numpy(images)
 
 
-def _read_image(path: str, load: Callable[[str], Any], edge: int | None) -> np.ndarray:
-    """One picture, (H, W, 3); with ``edge``, scaled so that its shorter side is ``edge``, and cut to its middle."""
+def _read_image(path: str, load: Callable[[str], Any], edge: int | None, keep: int | None) -> np.ndarray:
+    """One picture, (3, H, W); with ``edge``, scaled to cover a square of that edge, and cut to its middle ``keep``."""
     from PIL import Image, ImageOps
 
     try:
         image = load(path)
     except OSError as error:
         raise DataError(f"{path} is not a readable picture: delete or replace it ({error}).") from error
-    return np.asarray(image if edge is None else ImageOps.fit(image, (edge, edge), Image.Resampling.BILINEAR))
+    if edge is not None and keep is not None:
+        margin = (edge - keep) // 2
+        image = ImageOps.fit(image, (edge, edge), Image.Resampling.BILINEAR)
+        image = image.crop((margin, margin, margin + keep, margin + keep))
+    return np.asarray(image).transpose(2, 0, 1)
 
 
-def _refuse_too_many_bytes(count: int, root: str) -> None:
+def _refuse_too_many_bytes(count: int, root: Path) -> None:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
     if count > 0.8 * memory:
         raise DataError(
@@ -203,19 +217,13 @@ def _refuse_too_many_bytes(count: int, root: str) -> None:
 
 
 def _size(image: np.ndarray) -> str:
-    return f"{image.shape[1]}x{image.shape[0]}"
+    return f"{image.shape[2]}x{image.shape[1]}"
 
 
 def _from_uint8(
-    train_images: np.ndarray,
-    train_labels: list[int],
-    test_images: np.ndarray,
-    test_labels: list[int],
-    classes: list[str],
+    train: Tensor, train_labels: list[int], test: Tensor, test_labels: list[int], classes: list[str]
 ) -> ImageData:
-    """ImageData from images of shape (N, H, W, 3)."""
-    train = torch.from_numpy(train_images).permute(0, 3, 1, 2).contiguous()
-    test = torch.from_numpy(test_images).permute(0, 3, 1, 2).contiguous()
+    """ImageData from images of shape (N, 3, H, W)."""
     mean, std = _channel_statistics(train)
     return ImageData(train, torch.tensor(train_labels), test, torch.tensor(test_labels), mean, std, tuple(classes))
 
@@ -223,8 +231,10 @@ def _from_uint8(
 def _channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation per channel, (C, 1, 1) each, counted from the histogram of the 256 values."""
     levels = torch.arange(256, dtype=torch.float64) / 255
-    counts = torch.stack([torch.bincount(channel.flatten(), minlength=256) for channel in images.unbind(1)]).double()
-    shares = counts / counts.sum(1, keepdim=True)
+    counts = torch.zeros(images.shape[1], 256, dtype=torch.int64)
+    for part in images.split(10):  # counting copies what it counts
+        counts += torch.stack([torch.bincount(channel.flatten(), minlength=256) for channel in part.unbind(1)])
+    shares = counts.double() / counts.sum(1, keepdim=True)
     mean = shares @ levels
     std = (shares @ levels**2 - mean**2).sqrt()
     return mean.float().reshape(-1, 1, 1), std.float().reshape(-1, 1, 1)

@@ -13,7 +13,7 @@ def show(name: str, data: Any, table: Sequence[Sequence[object]]) -> None:
     """Display the widget called ``name`` (such as "lesion-player"), which reads ``data`` as JSON.
 
     ``table`` is what is seen without the book's script: rows of equal length, the first of them the header. Needs
-    IPython, which every notebook has.
+    IPython, which every notebook has. Raises TypeError for data that JSON can't hold.
     """
     from IPython.display import HTML, display
 
@@ -21,7 +21,7 @@ def show(name: str, data: Any, table: Sequence[Sequence[object]]) -> None:
 
 
 def widget(name: str, data: Any, table: Sequence[Sequence[object]]) -> str:
-    """The widget's HTML."""
+    """The HTML that :func:`show` displays. Raises TypeError for data that JSON can't hold."""
     text = json.dumps(data, separators=(",", ":")).replace("</", "<\\/")
     header, *rows = (["" if cell is None else escape(str(cell)) for cell in row] for row in table)
     head = "".join(f'<th scope="col">{cell}</th>' for cell in header)

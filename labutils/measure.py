@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 def parameters(model: nn.Module) -> int:
-    """The number of parameters, a shared one counted once."""
+    """The number of parameters, frozen ones included, a shared one counted once."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 
@@ -32,7 +32,7 @@ def activation_bytes(model: nn.Module, x: Tensor) -> int:
     """Bytes that autograd keeps for the backward pass of ``model(x)`` in training mode, ``x`` itself included.
 
     A memory block that several tensors share counts once. Parameters and buffers don't count. ``x`` is (N, C, H, W).
-    The model's buffers and mode are left as they were.
+    The model's buffers and mode are left as they were. Raises what ``forward`` raises.
     """
     model = copy.deepcopy(model).train()
     own = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())}
@@ -51,13 +51,13 @@ def activation_bytes(model: nn.Module, x: Tensor) -> int:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """How long one call takes by the clock."""
+    """How long one call of ``work`` takes by the clock, in seconds. Raises what ``work`` raises."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
 
 
 def median_seconds(work: Callable[[], object], repeats: int = 5) -> float:
-    """Median time of ``repeats`` calls, after one call that is not counted."""
+    """Median time of ``repeats`` calls of ``work``, after one call that is not counted. Raises what ``work`` raises."""
     work()
     return statistics.median(seconds(work) for _ in range(repeats))

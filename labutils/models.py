@@ -20,12 +20,18 @@ Shortcut = Literal["A", "B", "C"]
 
 
 def conv3x3(in_channels: int, out_channels: int, stride: int = 1) -> nn.Conv2d:
-    """3x3 convolution that keeps the map's size at stride 1. No bias, since a BN follows."""
+    """3x3 convolution without bias, since a BN follows.
+
+    (N, in_channels, H, W) -> (N, out_channels, ceil(H / stride), ceil(W / stride)).
+    """
     return nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
 
 
 def conv1x1(in_channels: int, out_channels: int, stride: int = 1) -> nn.Conv2d:
-    """1x1 convolution without bias."""
+    """1x1 convolution without bias.
+
+    (N, in_channels, H, W) -> (N, out_channels, ceil(H / stride), ceil(W / stride)).
+    """
     return nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
 
 
@@ -49,12 +55,19 @@ class PadShortcut(nn.Module):
 
 
 def projection(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
-    """A strided 1x1 convolution and BN: the shortcut with parameters."""
+    """A strided 1x1 convolution and BN: the shortcut with parameters.
+
+    (N, in_channels, H, W) -> (N, out_channels, ceil(H / stride), ceil(W / stride)).
+    """
     return nn.Sequential(conv1x1(in_channels, out_channels, stride), nn.BatchNorm2d(out_channels))
 
 
 def make_shortcut(option: Shortcut, in_channels: int, out_channels: int, stride: int) -> nn.Module:
-    """The shortcut that He et al. 2016 call option A, B or C. Raises ValueError for any other."""
+    """The shortcut that He et al. 2016 call option A, B or C.
+
+    (N, in_channels, H, W) -> (N, out_channels, ceil(H / stride), ceil(W / stride)).
+    Raises ValueError for any other option, and where option A would have to drop channels.
+    """
     if option not in get_args(Shortcut):
         raise ValueError(f"shortcut must be 'A', 'B', 'C', or None for the plain twin, not {option!r}.")
     shape_changes = stride != 1 or in_channels != out_channels
@@ -69,6 +82,7 @@ class BasicBlock(nn.Module):
     """Two 3x3 convolutions and a shortcut around them, or the plain stack where ``shortcut`` is None.
 
     (N, in_channels, H, W) -> (N, out_channels, ceil(H / stride), ceil(W / stride)).
+    Raises ValueError for an unknown shortcut.
     """
 
     expansion = 1
@@ -91,7 +105,11 @@ class BasicBlock(nn.Module):
 
 
 def grouped3x3(channels: int, stride: int = 1, groups: int = 1) -> nn.Conv2d:
-    """3x3 convolution in ``groups`` groups, without bias. Raises ValueError where they don't divide the channels."""
+    """3x3 convolution in ``groups`` groups, without bias.
+
+    (N, channels, H, W) -> (N, channels, ceil(H / stride), ceil(W / stride)).
+    Raises ValueError where the groups don't divide the channels.
+    """
     if channels % groups:
         raise ValueError(f"{groups} groups don't divide {channels} channels.")
     return nn.Conv2d(channels, channels, 3, stride, padding=1, groups=groups, bias=False)
@@ -140,7 +158,11 @@ Block = type[BasicBlock] | type[Bottleneck]
 def make_stage(
     block: Block, in_channels: int, channels: int, blocks: int, stride: int, **options: Any
 ) -> nn.Sequential:
-    """``blocks`` blocks in a row. The first one changes the shape."""
+    """``blocks`` blocks in a row. The first one changes the shape.
+
+    (N, in_channels, H, W) -> (N, channels * block.expansion, ceil(H / stride), ceil(W / stride)). ``options`` go to
+    every block; raises what the block raises for them.
+    """
     first = block(in_channels, channels, stride, **options)
     out_channels = channels * block.expansion
     rest = (block(out_channels, channels, **options) for _ in range(blocks - 1))
@@ -273,6 +295,7 @@ def cifar_resnet(
 ) -> CifarResNet:
     """The (6n+2)-layer net for small images, or its plain twin where ``shortcut`` is None.
 
+    (N, in_channels, H, W) -> (N, num_classes).
     Raises ValueError for a depth that is not 6n+2 with n >= 1, and for an unknown shortcut.
     """
     blocks, rest = divmod(depth - 2, 6)

@@ -42,7 +42,8 @@ def use_style() -> None:
 def curves(groups: Mapping[str, Sequence[Sequence[float]]], ylabel: str, xlabel: str = "epoch") -> Figure:
     """One colour and marker for each group, one line for each run in it, the group's name at the end of its lines.
 
-    ``groups`` maps a name to its runs, a run to its values at epoch 1, 2, ... The value axis is logarithmic.
+    ``groups`` maps a name to its runs, of equal length; a run is its values at epoch 1, 2, ... There is a colour for
+    six groups. The value axis is logarithmic.
     """
     fig, ax = plt.subplots()
     last_points: list[tuple[float, float, str, str]] = []
@@ -61,7 +62,7 @@ def curves(groups: Mapping[str, Sequence[Sequence[float]]], ylabel: str, xlabel:
 def label_ends(ax: Axes, points: Sequence[tuple[float, float, str, str]], gap: float = 0.08) -> None:
     """Write each point's name right of it in its colour, at least ``gap`` of the axis' height apart.
 
-    ``points`` holds (x, y, name, colour) in the data's units.
+    ``points`` holds (x, y, name, colour) in the data's units, on axes whose limits no longer change.
     """
     to_axes = ax.transScale + ax.transLimits
     heights = [to_axes.transform(point[:2])[1] for point in points]

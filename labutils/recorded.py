@@ -12,20 +12,26 @@ from typing import Any
 
 import torch
 
+from labutils.files import write_whole
+
 _IN_REPOSITORY = Path(__file__).parent.parent / "experiments" / "runs"
 _IN_INSTALLED_PACKAGE = Path(__file__).parent / "runs"
 
 
-def names() -> list[str]:
-    """The names of all records."""
-    return sorted(path.stem for path in _folder().glob("*.json"))
+def names(folder: Path | None = None) -> list[str]:
+    """The names of all records in ``folder``, by default the course's, in alphabetical order."""
+    return sorted(path.stem for path in (folder or _folder()).glob("*.json"))
 
 
 def load(name: str, folder: Path | None = None) -> dict[str, Any]:
-    """The record called ``name``. Raises FileNotFoundError, with the names there are, if there is none."""
+    """The record called ``name`` in ``folder``, by default the course's.
+
+    Raises FileNotFoundError, with the names there are, if there is none.
+    """
     file = (folder or _folder()) / f"{name}.json"
     if not file.exists():
-        raise FileNotFoundError(f"there is no recorded run {name!r}; there are: {', '.join(names()) or 'none'}.")
+        there = ", ".join(names(folder)) or "none"
+        raise FileNotFoundError(f"there is no recorded run {name!r}; there are: {there}.")
     return json.loads(file.read_text(encoding="utf-8"))
 
 
@@ -53,19 +59,20 @@ def save(
     """Write ``<folder>/<name>.json``, whole or not at all, with where the results come from beside them.
 
     ``made`` is what :func:`origin` said at the start of a run that took long. ``more`` is added to the record.
+    Returns the file. Raises OSError where it can't be written, and TypeError for what JSON can't hold.
     """
     head = {"name": name, "script": script, "settings": settings}
     record = head | (made or origin()) | more | {"results": results}
     file = folder / f"{name}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    part.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    part.replace(file)
+    write_whole(file, json.dumps(record, indent=1) + "\n")
     return file
 
 
 def origin(packages: Sequence[str] = ("torch", "scikit-learn")) -> dict[str, Any]:
-    """Today's date, the versions of Python and ``packages``, the hardware, and the commit of the code."""
+    """Today's date (UTC), the versions of Python and ``packages``, the hardware, and the commit of the code.
+
+    Raises PackageNotFoundError for a package that is not installed.
+    """
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "versions": {"python": platform.python_version(), **{package: version(package) for package in packages}},
@@ -75,7 +82,10 @@ def origin(packages: Sequence[str] = ("torch", "scikit-learn")) -> dict[str, Any
 
 
 def git_commit() -> str:
-    """The commit of ``labutils/`` and ``experiments/``, and whether their code differs from it."""
+    """The commit of ``labutils/`` and ``experiments/``, 40 digits, with a remark where their code differs from it.
+
+    "unknown" where there is no git or no repository.
+    """
 
     def git(*arguments: str) -> str:
         command = ("git", "-C", str(_IN_REPOSITORY.parent.parent), *arguments)

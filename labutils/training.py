@@ -1,27 +1,26 @@
 """Training: one loop for every net of the course."""
 
 import math
-import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
-from joblib import Parallel, delayed
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from labutils.augment import Augmentation
 from labutils.data import ImageData
+from labutils.devices import choose_device, near
 
-Result = TypeVar("Result")
-Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 Schedule = Callable[[int, int], float]
+STEPS_BETWEEN_LOOKS = 100  # at the loss, where a look makes a GPU or another process wait
 
 
 @dataclass
@@ -40,22 +39,11 @@ class History:
     lr: list[float] = field(default_factory=list)
 
 
-def choose_device(name: str = "auto") -> torch.device:
-    """The device called "cpu", "cuda" or "mps"; with "auto", the fastest there is.
-
-    Raises ValueError, with the names that work here, for a device that is unknown or missing.
-    """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        name = next(device for device, available in there.items() if available)
-    if not there.get(name):
-        allowed = ", ".join(device for device, available in there.items() if available)
-        raise ValueError(f"device {name!r} is not available here: choose auto or one of {allowed}.")
-    return torch.device(name)
-
-
 def learning_rate(step: int, steps: int, warmup: int) -> float:
-    """The rate at ``step`` (0, 1, ...) as a share of its peak: a line up over ``warmup`` steps, then a cosine to 0."""
+    """The rate at ``step`` (0, 1, ...) as a share of its peak: a line up over ``warmup`` steps, then a cosine to 0.
+
+    Of ``steps`` in all; raises ZeroDivisionError for a step after a warm-up that takes all of them.
+    """
     if step < warmup:
         return (step + 1) / warmup
     return (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))) / 2
@@ -64,53 +52,11 @@ def learning_rate(step: int, steps: int, warmup: int) -> float:
 def step_schedule(step: int, steps: int, warmup: int = 0) -> float:
     """He et al.'s rate at ``step`` (0, 1, ...) as a share of its peak: divided by 10 at half and at three quarters.
 
-    For the first ``warmup`` steps it is a tenth, as the paper needed for 110 layers.
+    Of ``steps`` in all. For the first ``warmup`` steps it is a tenth, as the paper needed for 110 layers.
     """
     if step < warmup:
         return 0.1
     return (1, 0.1, 0.01)[(2 * step >= steps) + (4 * step >= 3 * steps)]
-
-
-def windows(images: Tensor, top: Tensor, left: Tensor, height: int, width: int) -> Tensor:
-    """(N, C, H, W) -> (N, C, height, width): from each image the window whose corner lies at its ``top``, ``left``.
-
-    ``top`` and ``left`` are (N,), int64. The result is stored channels last.
-    """
-    place = images.device
-    rows = (top[:, None] + torch.arange(height)).to(place)[:, :, None]
-    columns = (left[:, None] + torch.arange(width)).to(place)[:, None, :]
-    image = torch.arange(len(images), device=place)[:, None, None]
-    return images[image, :, rows, columns].permute(0, 3, 1, 2)
-
-
-def random_window(images: Tensor, height: int, width: int, generator: torch.Generator) -> Tensor:
-    """(N, C, H, W) -> (N, C, height, width): a window of each image, every place as likely."""
-    count, _, full_height, full_width = images.shape
-    top = torch.randint(full_height - height + 1, (count,), generator=generator)
-    left = torch.randint(full_width - width + 1, (count,), generator=generator)
-    return windows(images, top, left, height, width)
-
-
-def random_crop(images: Tensor, padding: int, generator: torch.Generator) -> Tensor:
-    """(N, C, H, W) -> the same shape: each image padded with zeros and cut out again at an offset of its own."""
-    count, _, height, width = images.shape
-    padded = F.pad(images, (padding, padding, padding, padding))
-    top, left = torch.randint(2 * padding + 1, (2, count, 1), generator=generator)
-    rows = (top + torch.arange(height))[:, :, None]
-    columns = (left + torch.arange(width))[:, None, :]
-    image = torch.arange(count)[:, None, None]
-    return padded[image, :, rows, columns].permute(0, 3, 1, 2)
-
-
-def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
-    """(N, C, H, W) -> the same shape: each image mirrored left to right with probability 1/2."""
-    mirrored = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
-    return torch.where(mirrored.to(images.device), images.flip(3), images)
-
-
-def crop_and_flip(images: Tensor, generator: torch.Generator) -> Tensor:
-    """He et al.'s augmentation for CIFAR-10: four pixels of padding, a random crop and a random flip."""
-    return random_flip(random_crop(images, 4, generator), generator)
 
 
 class Trainer:
@@ -122,6 +68,9 @@ class Trainer:
 
     ``wrap`` makes of the model, once it is on its device, what is called to train it: its compiled or its distributed
     form. Of ``world`` processes, each trains on its own share of every batch.
+
+    Whether the loss is still finite is looked at after every step on a processor, and after every 100 steps and at the
+    epoch's end on a GPU or with several processes, which would have to wait for it.
 
     Raises ValueError for an unknown device, and for batches with fewer images than there are processes.
     """
@@ -166,12 +115,13 @@ class Trainer:
     def run_epoch(self, advance: Callable[[int], object] = lambda images: None) -> None:
         """Train for an epoch, test, and append to ``history``. ``advance(images)`` is called after each step.
 
-        Raises FloatingPointError if the training loss is not finite.
+        Raises FloatingPointError where the training loss is not finite.
         """
         start = time.perf_counter()
         history, count = self.history, len(self.images)
         step = len(history.lr) * math.ceil(count / self.batch_size)
         totals = torch.zeros(2, device=self.device)  # the sum of the losses, the number of wrong answers
+        look_every = 1 if self.device.type == "cpu" and self.world == 1 else STEPS_BETWEEN_LOOKS
         self.model.train()
         shuffled = torch.randperm(count, generator=self.order).to(self.images.device)
         noise = self._generator_of_this_process()
@@ -179,14 +129,10 @@ class Trainer:
             self.optimizer.param_groups[0]["lr"] = self.lr * self.schedule(step, self.steps)
             totals += self._train_step(batch, noise)
             step += 1
+            if step % look_every == 0:
+                self._finite_totals(totals)
             advance(len(batch))
-        if self.world > 1:
-            dist.all_reduce(totals)
-        loss_sum, wrong = totals.tolist()
-        if not math.isfinite(loss_sum):
-            raise FloatingPointError(
-                f"the training loss is no longer finite in epoch {len(history.lr) + 1}: try a lower lr than {self.lr}."
-            )
+        loss_sum, wrong = self._finite_totals(totals)
         history.train_loss.append(loss_sum / count)
         history.train_error.append(100 * wrong / count)
         history.test_error.append(evaluate(self.model, self.data, "test")[1])
@@ -206,6 +152,19 @@ class Trainer:
         (loss * (len(share) * self.world / len(batch))).backward()  # DDP averages over processes, we over images
         self.optimizer.step()
         return torch.stack([loss.detach() * len(share), (logits.argmax(1) != labels).sum()])
+
+    def _finite_totals(self, totals: Tensor) -> tuple[float, float]:
+        """The epoch's totals so far, (2,), of all processes. Raises FloatingPointError if the loss is not finite."""
+        if self.world > 1:
+            totals = totals.clone()
+            dist.all_reduce(totals)
+        loss_sum, wrong = totals.tolist()
+        if not math.isfinite(loss_sum):
+            raise FloatingPointError(
+                f"the training loss is no longer finite in epoch {len(self.history.lr) + 1}: "
+                f"try a lower lr than {self.lr}."
+            )
+        return loss_sum, wrong
 
     def _generator_of_this_process(self) -> torch.Generator:
         """The source of this epoch's augmentation. Only one that no other process draws from keeps them different."""
@@ -231,43 +190,6 @@ class Trainer:
         self.history = History(**state["history"])
 
 
-def near(tensor: Tensor, device: torch.device) -> Tensor:
-    """``tensor`` on a GPU where it takes less than half of the memory that is free there, else as it is."""
-    if device.type == "cuda" and tensor.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
-        return tensor
-    return tensor.to(device)
-
-
-def faster_in_bfloat16(device: torch.device) -> bool:
-    """Whether convolutions are faster in bfloat16 than in float32 here.
-
-    A processor may have the instructions and still be slower with them, so there it is measured.
-    """
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= (8, 0)
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # not in every version of PyTorch
-    if device.type != "cpu" or not (capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")):
-        return False
-    single, half = _convolution(torch.float32), _convolution(torch.bfloat16)
-    pairs = [(_seconds(half), _seconds(single)) for _ in range(10)]
-    best_half, best_single = (min(times) for times in zip(*pairs, strict=True))  # the least disturbed by other work
-    return best_half < 0.8 * best_single
-
-
-def _seconds(work: Callable[[], None]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def _convolution(dtype: torch.dtype) -> Callable[[], None]:
-    """Forward and backward pass of one 3x3 convolution, as in a CIFAR net's middle stage."""
-    convolution = nn.Conv2d(32, 32, 3, padding=1, bias=False, dtype=dtype)
-    convolution.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    x = torch.rand(64, 32, 16, 16, dtype=dtype).contiguous(memory_format=torch.channels_last).requires_grad_()
-    return lambda: convolution(x).sum().backward()
-
-
 def fit(
     model: nn.Module,
     data: ImageData,
@@ -283,16 +205,16 @@ def fit(
     device: str = "auto",
     progress: bool = True,
 ) -> History:
-    """Train ``model`` in place by SGD on the cross-entropy.
+    """Train ``model``, (N, C, H, W) -> (N, classes), in place by SGD on the cross-entropy. Returns what it saw.
 
     The learning rate rises to ``lr`` over ``warmup`` epochs and falls to 0 along a cosine. ``augment`` changes each
     batch of training images before it is normalised. ``seed`` fixes the order of the images and the augmentation; the
     model's weights are the caller's to seed. Afterwards the model is on the device it was trained on, in training
-    mode. Raises ValueError for an unknown device or a warm-up that is not shorter than the run, and
-    FloatingPointError as soon as the loss is not finite.
+    mode. Raises ValueError for an unknown device or a warm-up that is negative or not shorter than the run, and
+    FloatingPointError as soon as the loss is not finite: after the very step, on a GPU within 100 steps.
     """
     if not 0 <= warmup < max(epochs, 1):
-        raise ValueError(f"warmup must be shorter than the run: {warmup} of {epochs} epochs leave none to train at lr.")
+        raise ValueError(f"warmup must be at least 0 and leave an epoch to train at lr: {warmup} of {epochs} don't.")
     trainer = Trainer(
         model,
         data,
@@ -321,7 +243,10 @@ def fit(
 
 @torch.no_grad()
 def evaluate(model: nn.Module, data: ImageData, part: Literal["train", "test"] = "test") -> tuple[float, float]:
-    """Mean cross-entropy (nats) and error (percent) in evaluation mode. The model's mode is left as it was found."""
+    """Mean cross-entropy (nats) and error (percent) in evaluation mode, of a model (N, C, H, W) -> (N, classes).
+
+    The images go to where the model is. Its mode is left as it was found.
+    """
     images, labels = (data.train_images, data.train_labels) if part == "train" else (data.test_images, data.test_labels)
     place = next(model.parameters()).device
     was_training = model.training
@@ -334,22 +259,3 @@ def evaluate(model: nn.Module, data: ImageData, part: Literal["train", "test"] =
         wrong += int((logits.argmax(1) != target).sum())
     model.train(was_training)
     return loss_sum / len(images), 100 * wrong / len(images)
-
-
-def run_parallel(function: Callable[..., Result], jobs: Sequence[tuple[Any, ...]], processes: int = 2) -> list[Result]:
-    """``[function(*job) for job in jobs]``, in single-threaded processes side by side, with a progress bar.
-
-    Small nets leave a second thread idle, so independent runs go faster this way. ``function`` may be defined in a
-    notebook. Where the environment variable LABUTILS_THREADS asks for more threads a process, there are fewer
-    processes.
-    """
-    threads = int(os.environ.get("LABUTILS_THREADS", "1"))
-    tasks: Any = Parallel(n_jobs=max(1, processes // threads), return_as="generator")(
-        delayed(_with_threads)(threads, function, job) for job in jobs
-    )
-    return list(tqdm(tasks, total=len(jobs), desc="runs"))
-
-
-def _with_threads(threads: int, function: Callable[..., Result], job: tuple[Any, ...]) -> Result:
-    torch.set_num_threads(threads)
-    return function(*job)

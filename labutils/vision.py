@@ -16,7 +16,8 @@ def load_torchvision() -> ModuleType:
     PyPI's torchvision wheel beside a CPU-only torch fails with "operator torchvision::nms does not exist"
     (pytorch/vision issue 9085), since its compiled operators can't be loaded. Then, and only then, the two operators
     that its import asks for are declared and the import is repeated. Box operators such as ``nms`` stay unusable,
-    which neither models nor datasets nor transforms of this course need.
+    which neither models nor datasets nor transforms of this course need. Raises what torchvision's import raises for
+    any other reason.
     """
     try:
         return importlib.import_module("torchvision")

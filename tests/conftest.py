@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,18 @@ def make_book(root: Path, page: str) -> Path:
     (root / "_toc.yml").write_text("format: jb-book\nroot: page\n", encoding="utf-8")
     (root / "page.md").write_text(page, encoding="utf-8")
     return root
+
+
+@contextmanager
+def no_file_beyond(size: int) -> Iterator[None]:
+    """While this lasts, a file that would grow beyond ``size`` bytes can't be written to its end, as on a full disk."""
+    resource = pytest.importorskip("resource")  # missing on Windows
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture(scope="session")

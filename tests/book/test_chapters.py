@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+import torch.nn.functional as F
 from jupyter_cache import get_cache
 from myst_nb.core.read import read_myst_markdown_notebook
+from torch import Tensor
 
-from labutils import recorded
+from labutils import augment, recorded
 from tests.book.faults import page_names
 from tests.conftest import ROOT
 
@@ -232,6 +235,7 @@ def definitions(source: str) -> dict[str, str]:
     return found
 
 
+WRITTEN_OUT = "random_crop"  # labutils builds it of ``windows``
 BUILT = {
     "chapters/03-residual-block": {
         "BasicBlock",
@@ -242,7 +246,7 @@ BUILT = {
         "projection",
     },
     "chapters/04-resnet": {"he_init", "make_stage", "ResNet", "zero_init"},
-    "chapters/05-training": {"learning_rate", "random_crop", "random_flip"},
+    "chapters/05-training": {"learning_rate", "random_flip"},
     "chapters/07-bottleneck": {"Bottleneck", "grouped3x3"},
 }
 
@@ -250,11 +254,22 @@ BUILT = {
 @pytest.mark.parametrize("chapter", BUILT)
 def test_what_a_chapter_builds_is_what_labutils_exports(chapter: str) -> None:
     built = definitions("\n".join(code_of(chapter)))
-    module = "training" if chapter == "chapters/05-training" else "models"
-    exported = definitions((ROOT / "labutils" / f"{module}.py").read_text(encoding="utf-8"))
-    assert built.keys() & exported.keys() == BUILT[chapter]
+    modules = [ROOT / "labutils" / f"{name}.py" for name in ("augment", "models", "training")]
+    exported = definitions("\n".join(module.read_text(encoding="utf-8") for module in modules))
+    assert (built.keys() & exported.keys()) - {WRITTEN_OUT} == BUILT[chapter]
     for name in BUILT[chapter]:
         assert built[name] == exported[name]
+
+
+def test_the_crop_that_chapter_5_writes_out_is_labutils_crop() -> None:
+    names: dict[str, Any] = {"F": F, "Tensor": Tensor, "torch": torch}
+    exec(definitions("\n".join(code_of("chapters/05-training")))[WRITTEN_OUT], names)
+    images = torch.randint(256, (50, 3, 8, 9), dtype=torch.uint8)
+    theirs, ours = (torch.Generator().manual_seed(0) for _ in range(2))
+    for padding in (0, 1, 4):
+        crop, expected = names[WRITTEN_OUT](images, padding, theirs), augment.random_crop(images, padding, ours)
+        assert crop.equal(expected)
+        assert crop.stride() == expected.stride()
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

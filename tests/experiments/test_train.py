@@ -16,9 +16,11 @@ from torch import Tensor, nn
 from torch.multiprocessing.spawn import spawn
 
 from experiments import lesions, train
+from labutils import models
+from labutils.augment import crop_and_flip
 from labutils.data import ImageData, image_folder
-from labutils.training import Trainer, crop_and_flip, step_schedule
-from tests.conftest import ROOT
+from labutils.training import Trainer, step_schedule
+from tests.conftest import ROOT, no_file_beyond
 from tests.experiments.test_records import problems_of_a_training_record
 
 
@@ -162,9 +164,14 @@ def test_a_run_that_was_cut_short_goes_on_bit_by_bit(run: Run, cut_short: pytest
     assert "go on with --resume" in run.refusal("--epochs=3")
     assert list(run.folder.glob("*.json")) == []
     cut_short.undo()
+    begun = run.checkpoint()
+    begun["made"]["date"] = "2001-02-03"
+    train.save_checkpoint(run.folder / "residual-8-seed0.pt", begun)
     resumed = run("--epochs=3", "--resume", "--precision=auto")
     weights, history = run.checkpoint()["trainer"]["model"], resumed["results"]
+    assert resumed["date"] == "2001-02-03"
     assert resumed["resumed"][0]["after_epoch"] == 2
+    assert resumed["resumed"][0]["date"] > resumed["date"]
 
     shutil.rmtree(run.folder)
     whole = run("--epochs=3")
@@ -214,15 +221,21 @@ def test_a_damaged_checkpoint_is_refused(run: Run, damage: str) -> None:
     assert f"{file} is damaged or no checkpoint of this script: delete it" in run.refusal("--resume")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_is_refused_and_the_last_checkpoint_kept(run: Run, cut_short: pytest.MonkeyPatch) -> None:
     run.refusal("--epochs=3")
     before = (run.folder / "residual-8-seed0.pt").read_bytes()
-    (run.folder / "residual-8-seed0.part").symlink_to("/dev/full")
-    message = run.refusal("--epochs=3", "--resume")
-    assert "can't be written (No space left on device); the last one there is kept: make room" in message
+    with no_file_beyond(len(before) // 2):
+        message = run.refusal("--epochs=3", "--resume")
+    assert "can't be written (File too large); the last one there is kept: make room and go on with --resume" in message
     assert (run.folder / "residual-8-seed0.pt").read_bytes() == before
     assert [file.name for file in run.folder.iterdir()] == ["residual-8-seed0.pt"]
+
+
+def test_a_disk_that_is_full_from_the_start_is_refused_before_training(run: Run) -> None:
+    with no_file_beyond(1000):
+        message = run.refusal()
+    assert message.endswith(f"can't be written (File too large); {run.folder / 'residual-8-seed0.pt'}.")
+    assert list(run.folder.iterdir()) == []
 
 
 def test_missing_or_damaged_data_is_refused_and_nothing_is_written(run: Run, pictures: Path, tmp_path: Path) -> None:
@@ -239,7 +252,18 @@ def test_a_loss_that_is_not_finite_ends_the_run_in_a_sentence(run: Run) -> None:
     assert "no longer finite in epoch 1: try a lower lr" in run.refusal("--lr=1e30")
 
 
-def test_an_imagenet_model_trains_on_pictures_of_any_size(run: Run, tmp_path: Path) -> None:
+def test_an_imagenet_model_trains_on_pictures_of_any_size(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: set[torch.Size] = set()
+    build = train.build
+
+    def build_and_look(options: train.Options, classes: int) -> nn.Module:
+        net = build(options, classes)
+        net.register_forward_hook(lambda net, inputs, output: seen.add(inputs[0].shape[1:]))
+        return net
+
+    monkeypatch.setattr(train, "build", build_and_look)
     rng = np.random.default_rng(0)
     for part in ("train", "val"):
         for name in ("a", "b"):
@@ -252,6 +276,7 @@ def test_an_imagenet_model_trains_on_pictures_of_any_size(run: Run, tmp_path: Pa
     assert record["name"] == "resnet18-64px-seed0"
     assert record["settings"]["image_size"] == 64
     assert record["results"]["parameters"] == 11_177_538
+    assert seen == {(3, 64, 64)}  # windows of what was read, which is larger
 
 
 def test_two_processes_train_together_and_the_record_says_so(run: Run) -> None:
@@ -346,8 +371,17 @@ def tiny_trainer(world: int, rank: int, batch_size: int = 64) -> Trainer:
 
 
 def test_a_batch_smaller_than_the_number_of_processes_is_refused() -> None:
+    assert tiny_trainer(world=3, rank=2).world == 3  # the last batch has an image for each
     with pytest.raises(ValueError, match="a batch of 3 images can't be shared by 4 processes"):
         tiny_trainer(world=4, rank=0)
+
+
+@pytest.mark.parametrize("shortcut", [None, "A"])
+def test_a_block_that_is_cut_out_leaves_the_residual_nets_shortcut(shortcut: models.Shortcut | None) -> None:
+    net = models.cifar_resnet(8, shortcut)
+    left = {name: type(cut.get_submodule(name)) for name, cut in lesions.lesioned(net)}
+    assert left == {"layer1.0": nn.Identity, "layer2.0": models.PadShortcut, "layer3.0": models.PadShortcut}
+    assert type(net.layer1[0]) is models.BasicBlock
 
 
 def test_lesions_of_a_trained_net_are_recorded(run: Run, pictures: Path) -> None:
@@ -367,11 +401,11 @@ def test_lesions_of_other_images_or_of_an_unfinished_net_are_refused(
     run.refusal("--epochs=3")
     checkpoint = run.folder / "residual-8-seed0.pt"
     with pytest.raises(SystemExit, match=r"was trained to the end \(2 epochs\)"):
-        lesions.main([str(checkpoint), f"--data={pictures}"])
+        lesions.main([str(checkpoint), f"--data={pictures}", f"--records={run.folder}"])
     run.refusal("--epochs=2", "--name=other")
     Image.new("RGB", (8, 8)).save(pictures / "train" / "red" / "new.png")
     with pytest.raises(SystemExit, match="was trained on other images"):
-        lesions.main([str(run.folder / "other.pt"), f"--data={pictures}"])
+        lesions.main([str(run.folder / "other.pt"), f"--data={pictures}", f"--records={run.folder}"])
     (pictures / "train" / "red" / "new.png").unlink()
     with pytest.raises(SystemExit, match=r"none\.pt is not there"):
         lesions.main([str(tmp_path / "none.pt")])
@@ -386,12 +420,11 @@ def test_a_jpeg_copy_of_cifar10_is_recorded_as_one(
         for name in train.CIFAR_CLASSES:
             (root / part / name).mkdir(parents=True)
             Image.new("RGB", (32, 32)).save(root / part / name / "0.jpg")
-    options = train.parse(["--model=cifar-20", f"--data={root}"])
-    assert train.read_images(options)[1] == "folders of pictures (.jpg), 10 classes"
+    assert train.read_images(root)[1] == "folders of pictures (.jpg), 10 classes"
     monkeypatch.setattr(train, "CIFAR_IMAGES", 10)
-    assert train.read_images(options)[1] == "CIFAR-10 re-encoded as JPEG, not the original pixels"
+    assert train.read_images(root)[1] == "CIFAR-10 re-encoded as JPEG, not the original pixels"
     (root / "train" / "cat" / "0.jpg").rename(root / "train" / "cat" / "0.png")
-    assert train.read_images(options)[1] == "CIFAR-10 as folders of pictures (.jpg, .png), 10 classes"
+    assert train.read_images(root)[1] == "CIFAR-10 as folders of pictures (.jpg, .png), 10 classes"
 
 
 def test_the_checksum_tells_images_apart(pictures: Path, tmp_path: Path) -> None:

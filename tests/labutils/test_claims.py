@@ -1,11 +1,10 @@
-"""Claims that hold, claims that fail, and what the book takes from them."""
+"""Claims that hold, and claims that fail."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from labutils import recorded
 from labutils.claims import claim, record
 
 
@@ -34,8 +33,3 @@ def test_margins_collects_claims_and_raises_nothing(tmp_path: Path, monkeypatch:
     entries = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     assert entries[0] == {"claim": "ratio", "value": 1.5, "at_least": 20, "at_most": None}
     assert entries[1]["at_most"] == 1
-
-
-def test_an_unknown_record_is_refused_with_those_there_are() -> None:
-    with pytest.raises(FileNotFoundError, match=r"no recorded run 'no-such'; there are: .*degradation-sweep"):
-        recorded.load("no-such")

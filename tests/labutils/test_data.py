@@ -1,8 +1,10 @@
 """The three image sets, whole and damaged. No network: archives and folders are made here."""
 
+import dataclasses
 import hashlib
 import io
 import pickle
+import shutil
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -31,8 +33,26 @@ def test_digits() -> None:
     assert normal.std().item() == pytest.approx(1, abs=1e-5)
 
 
-def test_digits_are_the_same_every_time() -> None:
-    assert digits().test_images.equal(digits().test_images)
+def test_digits_are_split_as_they_were_when_the_runs_were_recorded() -> None:
+    assert digits().checksum() == "6111d2d3dd9fb92158b85d1eceecb9cacd518d6143bf53bde14a492acb1ca8ed"
+
+
+@pytest.mark.parametrize("part", ["train_images", "train_labels", "test_images", "test_labels"])
+def test_the_checksum_is_of_every_part_its_content_and_its_shape(part: str) -> None:
+    data = digits()
+    tensor = getattr(data, part)
+    changed = tensor.clone()
+    changed[-1] += 1
+    sums = {dataclasses.replace(data, **{part: other}).checksum() for other in (tensor, changed, tensor[None])}
+    assert len(sums) == 3
+
+
+def test_the_checksum_does_not_depend_on_how_the_images_are_stored() -> None:
+    data = digits()
+    mirrored = data.train_images.flip(3)
+    stored_otherwise = mirrored.transpose(2, 3).contiguous().transpose(2, 3)
+    one, other = (dataclasses.replace(data, train_images=images) for images in (mirrored, stored_otherwise))
+    assert one.checksum() == other.checksum() != data.checksum()
 
 
 def rows(count: int, seed: int) -> dict[str, Any]:
@@ -44,7 +64,7 @@ def rows(count: int, seed: int) -> dict[str, Any]:
 @pytest.fixture
 def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A tiny CIFAR-10 archive in a folder of its own, whose checksums torchvision is told to expect."""
-    files = {"data_batch_1": rows(6, 1), "test_batch": rows(4, 2), "batches.meta": {"label_names": ["cat", "dog"]}}
+    files = {"data_batch_1": rows(23, 1), "test_batch": rows(4, 2), "batches.meta": {"label_names": ["cat", "dog"]}}
     contents = {name: pickle.dumps(content) for name, content in files.items()}
     path = tmp_path / "cifar-10-python.tar.gz"
     with tarfile.open(path, "w:gz") as tar:
@@ -64,7 +84,7 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def is_tiny_cifar(data: ImageData) -> bool:
-    expected = rows(6, 1)["data"].reshape(6, 3, 32, 32)
+    expected = rows(23, 1)["data"].reshape(23, 3, 32, 32)
     return data.train_images.numpy().tobytes() == expected.tobytes() and data.test_images.shape == (4, 3, 32, 32)
 
 
@@ -73,7 +93,7 @@ def test_cifar10_unpacks_an_archive_and_then_reads_the_folder(archive: Path) -> 
     assert is_tiny_cifar(data)
     assert data.train_images.dtype == torch.uint8
     assert data.classes == ("cat", "dog")
-    assert data.train_labels.tolist() == [0, 1, 0, 1, 0, 1]
+    assert data.train_labels.tolist() == [0, 1] * 11 + [0]
     archive.unlink()
     assert is_tiny_cifar(cifar10(archive.parent))
 
@@ -97,6 +117,33 @@ def test_missing_cifar10_says_what_to_do(archive: Path) -> None:
 
 def test_cifar10_without_a_network_says_what_to_do(archive: Path) -> None:
     archive.unlink()
+    with pytest.raises(DataError, match=r"could not be downloaded .* on a machine with a network"):
+        cifar10(archive.parent, download=True)
+    assert list(archive.parent.iterdir()) == []
+
+
+class Response(io.BytesIO):
+    """What a server answers."""
+
+    url = None
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.length = len(content)
+
+
+def test_cifar10_is_downloaded_where_it_is_missing(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = archive.read_bytes()
+    archive.unlink()
+    monkeypatch.setattr("urllib.request.urlopen", lambda request: Response(content))
+    assert is_tiny_cifar(cifar10(archive.parent, download=True))
+    assert is_tiny_cifar(cifar10(archive.parent))
+
+
+def test_a_download_that_was_cut_off_is_not_kept(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = archive.read_bytes()
+    archive.unlink()
+    monkeypatch.setattr("urllib.request.urlopen", lambda request: Response(content[:-100]))
     with pytest.raises(DataError, match=r"could not be downloaded .* on a machine with a network"):
         cifar10(archive.parent, download=True)
     assert list(archive.parent.iterdir()) == []
@@ -171,6 +218,22 @@ def test_image_folder(folder: Path) -> None:
     assert data.train_images[0].permute(1, 2, 0).numpy().tobytes() == first.tobytes()
 
 
+def test_every_picture_of_a_long_folder_is_read(folder: Path) -> None:
+    cats = folder / "train" / "cat"
+    for i in range(2, 1001):
+        shutil.copy(cats / "0.png", cats / f"{i}.png")
+    images = image_folder(folder).train_images
+    assert len(images) == 1003
+    assert sum(image.equal(images[0]) for image in images) == 1000
+    assert (images[-1].permute(1, 2, 0).numpy() == np.asarray(Image.open(folder / "train" / "dog" / "1.png"))).all()
+
+
+def test_where_both_are_there_test_is_tested_on_and_not_val(folder: Path) -> None:
+    shutil.copytree(folder / "test", folder / "val")
+    Image.new("RGB", (6, 4)).save(folder / "val" / "dog" / "1.png")
+    assert image_folder(folder).test_images.shape == (2, 3, 4, 6)
+
+
 def test_pictures_of_any_size_become_squares_with_their_middle(tmp_path: Path) -> None:
     """A white square in the middle of a wide or a high grey picture ends up in the middle, scaled."""
     for part in ("train", "val"):
@@ -189,10 +252,45 @@ def test_pictures_of_any_size_become_squares_with_their_middle(tmp_path: Path) -
         assert (image > 177).sum() == 16 * 16
 
 
-def test_more_images_than_memory_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.sysconf", lambda name: 10)
+@pytest.mark.parametrize(
+    ("size", "count"), [(None, 4 * 3 * 4 * 6 + 2 * 3 * 4 * 6), (28, 4 * 3 * 32 * 32 + 2 * 3 * 28 * 28)]
+)
+def test_training_and_test_images_beyond_memory_are_refused_before_they_are_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, size: int | None, count: int
+) -> None:
+    """Together they may take four fifths. The second picture could not be read."""
+    (folder / "train" / "cat" / "1.png").write_bytes(b"no picture")
+    memory = {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": count * 5 // 4}
+    monkeypatch.setattr("os.sysconf", memory.__getitem__)
+    with pytest.raises(DataError, match=r"1\.png is not a readable picture"):
+        image_folder(folder, size)
+    memory["SC_PHYS_PAGES"] -= 1
     with pytest.raises(DataError, match=r"take 0\.0 GiB and this machine has 0\.0: choose fewer images"):
-        image_folder(folder)
+        image_folder(folder, size)
+
+
+def memory_peak() -> int:
+    """The most bytes that this process has held at once since it last wrote to clear_refs."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="this system does not tell a process its peak")
+@pytest.mark.parametrize("size", [None, 280])
+def test_images_are_held_once_while_they_are_read(tmp_path: Path, size: int | None) -> None:
+    """As the guard of the memory has it: with a third to spare for single pictures and what counts their values."""
+    picture = tmp_path / "picture.png"
+    Image.new("RGB", (320, 320), (10, 20, 30)).save(picture)
+    for part, count in (("train", 300), ("test", 150)):
+        (tmp_path / part / "cat").mkdir(parents=True)
+        for i in range(count):
+            shutil.copy(picture, tmp_path / part / "cat" / f"{i}.png")
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+    before = memory_peak()
+    data = image_folder(tmp_path, size)
+    data.checksum()
+    held = data.train_images.nbytes + data.test_images.nbytes
+    assert memory_peak() - before < 4 / 3 * held
 
 
 def test_an_image_of_another_size_is_named(folder: Path) -> None:

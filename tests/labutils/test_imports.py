@@ -21,7 +21,9 @@ def test_importing_labutils_loads_nothing_heavy() -> None:
 
 
 def test_models_data_and_training_load_nothing_heavy_until_used() -> None:
-    modules = "claims, data, interactive, models, recorded, training, vision"
+    modules = (
+        "augment, claims, data, devices, files, interactive, measure, models, processes, recorded, training, vision"
+    )
     code = f"from labutils import {modules}; import sys; print([name for name in {HEAVY} if name in sys.modules])"
     assert run(code) == "[]"
 

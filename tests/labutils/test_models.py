@@ -1,5 +1,7 @@
 """Counts from the papers, equality with torchvision, and clear refusals."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -62,12 +64,19 @@ def test_imagenet_nets_equal_torchvisions(name: str) -> None:
             torch.testing.assert_close(ours.train(train)(x), expected, rtol=1e-9, atol=tolerance)
 
 
-def test_he_initialisation() -> None:
+@pytest.mark.parametrize("make", [models.resnet18, lambda: models.cifar_resnet(20, "B")], ids=["ImageNet", "CIFAR"])
+def test_he_initialisation(make: Callable[[], nn.Module]) -> None:
+    """Scaled by He's standard deviation, every convolution's weights are drawn from the standard normal."""
     torch.manual_seed(0)
-    convs = [module for module in models.resnet18().modules() if isinstance(module, nn.Conv2d)]
-    for conv in convs:
+    drawn = []
+    for conv in (module for module in make().modules() if isinstance(module, nn.Conv2d)):
         fan_out = conv.out_channels * conv.kernel_size[0] * conv.kernel_size[1]
-        assert conv.weight.var().item() == pytest.approx(2 / fan_out, rel=0.1)
+        z = conv.weight.detach().flatten() / (2 / fan_out) ** 0.5
+        assert z.var().item() == pytest.approx(1, abs=5 * (2 / len(z)) ** 0.5)
+        drawn.append(z)
+    z = torch.cat(drawn)
+    assert z.mean().item() == pytest.approx(0, abs=5 * len(z) ** -0.5)
+    assert (z**4).mean().item() == pytest.approx(3, abs=5 * (96 / len(z)) ** 0.5)  # 1.8 if they were uniform
 
 
 def silenced(block: models.BasicBlock) -> models.BasicBlock:
@@ -147,6 +156,8 @@ def test_a_block_without_groups_is_refused() -> None:
 
 def test_an_image_below_the_total_stride_is_refused() -> None:
     net = models.resnet18().eval()
-    with pytest.raises(ValueError, match="an image of 31x64 pixels is smaller than this network's total stride of 32"):
-        net(torch.randn(1, 3, 31, 64))
+    for height, width in ((31, 64), (64, 31)):
+        words = f"an image of {height}x{width} pixels is smaller than this network's total stride of 32"
+        with pytest.raises(ValueError, match=words):
+            net(torch.randn(1, 3, height, width))
     assert net(torch.randn(1, 3, 32, 64)).shape == (1, 1000)
