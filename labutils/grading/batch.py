@@ -1,8 +1,8 @@
 """Grades many submissions, several at a time. A run that is killed can be started again, and goes on."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from labutils.checks import exercises
@@ -35,31 +35,15 @@ def grade(
     def work(submission: Submission) -> Record:
         return _graded(submission, sheet, out, limits, salt)
 
-    graded: dict[str, Record] = {}
     with ThreadPoolExecutor(jobs) as pool:
+        graded = [pool.submit(work, submission) for submission in submissions]
         try:
-            for record in _as_completed(pool, work, submissions, 2 * jobs):
-                graded[record.submission] = record
-                done(record)
+            for one in as_completed(graded):
+                done(one.result())
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return [graded[submission.id] for submission in submissions]
-
-
-def _as_completed(
-    pool: ThreadPoolExecutor, work: Callable[[Submission], Record], submissions: Sequence[Submission], ahead: int
-) -> Iterator[Record]:
-    """Records as they come. Only a few submissions are held at a time."""
-    pending: set[Future[Record]] = set()
-    for submission in submissions:
-        pending.add(pool.submit(work, submission))
-        if len(pending) >= ahead:
-            finished, pending = wait(pending, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in finished)
-    while pending:
-        finished, pending = wait(pending, return_when=FIRST_COMPLETED)
-        yield from (future.result() for future in finished)
+    return [one.result() for one in graded]
 
 
 def _graded(submission: Submission, sheet: str, out: Path, limits: Limits, salt: int) -> Record:

@@ -123,7 +123,7 @@ def _from_zip(path: Path, index: int) -> Callable[[], bytes]:
         try:
             with zipfile.ZipFile(path) as archive, archive.open(archive.infolist()[index]) as stream:
                 return stream.read(LARGEST_SUBMISSION + 1)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
             raise Unreadable(f"The file is damaged in the zip: {error}.") from None
 
     return load
@@ -150,16 +150,18 @@ def _with_unique_ids(found: list[Submission]) -> tuple[list[Submission], list[st
         if count[submission.id.casefold()] > 1 and folder not in (".", "/"):
             submission = replace(submission, id=safe_id(folder.replace("/", "-")))
         named.append(submission)
-    taken: set[str] = set()
+    taken = {submission.id.casefold() for submission in named}
+    seen: set[str] = set()
     warnings = []
     result = []
     for submission in named:
         new, number = submission.id, 1
-        while new.casefold() in taken:
-            number += 1
-            new = f"{submission.id}-{number}"
-        if number > 1:
+        if submission.id.casefold() in seen:
+            while new.casefold() in taken:
+                number += 1
+                new = f"{submission.id}-{number}"
+            taken.add(new.casefold())
             warnings.append(f"{submission.file} is a further submission of {submission.id}: it is graded as {new}.")
-        taken.add(new.casefold())
+        seen.add(submission.id.casefold())
         result.append(replace(submission, id=new))
     return result, warnings
