@@ -121,7 +121,7 @@ def test_a_name_that_is_no_text_can_be_written_down(tmp_path: Path) -> None:
 def test_no_two_submissions_have_one_id_even_where_case_does_not_count(
     names: tuple[str, ...], expected: set[str], tmp_path: Path
 ) -> None:
-    found, warnings = collect([write(tmp_path, *names)])
+    found, _ = collect([write(tmp_path, *names)])
     assert {submission.id for submission in found} == expected
     assert len({submission.id.casefold() for submission in found}) == len(names)
     assert {submission.load().decode() for submission in found} == set(names)
