@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -36,15 +37,15 @@ def batch(tmp_path_factory: pytest.TempPathFactory, solved: bytes) -> tuple[Path
     (folder / "roster.csv").write_text("id,name\namy,Amy A.\nbob,Bob B.\nzoe,Zoe Z.\n", encoding="utf-8")
     out = folder / "out"
     more = ("--roster", folder / "roster.csv", "--time", "5", "--format", "csv,gradescope,html")
-    result = grade(files, out, files.with_name("export.zip"), *more)
+    result = grade([files, files.with_name("export.zip")], out, *more)
     assert result.returncode == 0, result.stderr
     assert "6 submissions in " in result.stdout
     assert "cem is not on the roster." in result.stdout
     return files, out
 
 
-def grade(what: Path, out: Path, *more: str | Path) -> subprocess.CompletedProcess[str]:
-    return labutils("grade", what, "--sheet", SHEET, "--out", out, "--jobs", "2", *more)
+def grade(what: Sequence[Path], out: Path, *more: str | Path) -> subprocess.CompletedProcess[str]:
+    return labutils("grade", *what, "--sheet", SHEET, "--out", out, "--jobs", "2", *more)
 
 
 def statuses(out: Path) -> dict[str, str]:
@@ -65,7 +66,7 @@ def test_a_result_file_holds_what_reproduces_the_mark(batch: tuple[Path, Path], 
     assert set(first["versions"]) == {"labutils", "python", "torch", "platform"}
     assert block["first_failure"] == "silenced branch"
     assert block["misconception"]
-    grade(files / "bob.md", tmp_path, "--salt", str(block["salt"]))
+    grade([files / "bob.md"], tmp_path, "--salt", str(block["salt"]))
     again = record(tmp_path, "bob")["marks"][0]
     assert again == block
 
@@ -177,9 +178,6 @@ def test_a_name_that_the_terminal_can_not_show_ends_nothing(tmp_path: Path) -> N
     assert result.returncode == 0, result.stderr
     assert "\\xdcbung \\u2013 1.zip. Upload it" in result.stdout
     assert file.exists()
-    refused = labutils("gradescope", tmp_path / "Ü/1.zip", "--sheet", SHEET, PYTHONIOENCODING="ascii:strict")
-    assert refused.returncode == 1
-    assert "\\xdc/1.zip can't be written" in refused.stderr
 
 
 def test_release_holds_no_solution_and_refuses_a_full_folder(tmp_path: Path) -> None:
