@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from labutils.checks import exercises
+from labutils.checks.engine import Exercise
 from labutils.grading import marking, records
 from labutils.grading.records import Record
 from labutils.grading.remote import Limits
@@ -27,13 +28,13 @@ def grade(
     called as records come in. ``salt`` fixes the weights, and then nothing that was there before holds. Raises KeyError
     for an unknown sheet, and OSError where ``out`` can't be written.
     """
-    exercises.of_sheet(sheet)
+    definitions = exercises.of_sheet(sheet)
     for submission in submissions:
         if not records.place(out, submission.id).exists():
             records.write_waiting(out, submission.id, submission.file, sheet)
 
     def work(submission: Submission) -> Record:
-        return _graded(submission, sheet, out, limits, salt)
+        return _graded(submission, sheet, definitions, out, limits, salt)
 
     with ThreadPoolExecutor(jobs) as pool:
         graded = [pool.submit(work, submission) for submission in submissions]
@@ -46,9 +47,10 @@ def grade(
     return [one.result() for one in graded]
 
 
-def _graded(submission: Submission, sheet: str, out: Path, limits: Limits, salt: int) -> Record:
+def _graded(
+    submission: Submission, sheet: str, definitions: Sequence[Exercise], out: Path, limits: Limits, salt: int
+) -> Record:
     """The record of a submission: the one in ``out`` if that still holds, else a new one, which is there then."""
-    definitions = exercises.of_sheet(sheet)
     about = (submission.id, submission.file, sheet, definitions)
     kept = None if salt else records.read(records.place(out, submission.id))
     try:
