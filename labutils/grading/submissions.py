@@ -76,8 +76,7 @@ def _in_folder(folder: Path) -> Iterator[Submission]:
         if path.suffix not in SUFFIXES or any(part in SKIPPED_FOLDERS or part.startswith(".") for part in parts):
             continue
         file = path.relative_to(folder).as_posix()
-        links = path.is_symlink() or any((folder / parent).is_symlink() for parent in path.relative_to(folder).parents)
-        if links:
+        if path.is_symlink():  # what lies behind a linked folder is not listed
             yield _refused(file, "The file is a link to another one, and was not followed.")
         elif path.is_file():
             yield _in_file(path, file)

@@ -135,6 +135,7 @@ def test_whatever_the_name_its_file_lies_in_the_folder(name: str) -> None:
         (("passed", "passed"), "passed"),
         (("passed", "failed"), "partial"),
         (("partial", "missing"), "partial"),
+        (("partial", "failed"), "partial"),
         (("passed", "protocol"), "protocol"),
         (("protocol", "infra", "passed"), "infra"),
         (("missing", "failed"), "failed"),

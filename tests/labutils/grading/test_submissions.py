@@ -84,11 +84,9 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     (folder / "bob.md").symlink_to(tmp_path / "secret/solution.md")
     (folder / "cem").symlink_to(tmp_path / "secret")
     found, _ = collect([folder])
-    assert ids(found)["bob.md"] == "bob"
-    for submission in found:
-        if submission.id != "amy":
-            with pytest.raises(Unreadable, match=r"^The file is a link to another one, and was not followed\.$"):
-                submission.load()
+    assert ids(found) == {"amy.md": "amy", "bob.md": "bob"}
+    with pytest.raises(Unreadable, match=r"^The file is a link to another one, and was not followed\.$"):
+        found[1].load()
 
 
 def test_no_more_of_a_file_is_read_than_shows_that_it_is_too_large(tmp_path: Path) -> None:
@@ -182,12 +180,18 @@ def flip_content(file: Path) -> None:
     file.write_bytes(content)
 
 
+def claim_more(file: Path) -> None:
+    for size in (20, 24):
+        change(file, CENTRAL, size, 60_000)
+
+
 @pytest.mark.parametrize(
     ("method", "damage"),
     [
         (zipfile.ZIP_STORED, flip_content),  # its checksum is wrong
         (zipfile.ZIP_DEFLATED, flip_content),  # it can't be unpacked
         (zipfile.ZIP_DEFLATED, lambda file: change(file, CENTRAL, 20, 3)),  # it ends too early
+        (zipfile.ZIP_STORED, claim_more),  # the file ends before it does
         (zipfile.ZIP_DEFLATED, lambda file: change(file, LOCAL, 0, 0)),  # its header is none
         (zipfile.ZIP_DEFLATED, lambda file: change(file, CENTRAL, 10, 99)),  # a way of packing that nobody knows
         (zipfile.ZIP_DEFLATED, lambda file: change(file, CENTRAL, 8, PATCHED)),
