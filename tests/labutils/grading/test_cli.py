@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -220,6 +221,15 @@ def test_what_can_not_be_graded_is_refused_in_a_sentence(
     assert len(said.err.splitlines()) == 1
     assert said.out == ""
     assert limits == []
+
+
+def test_a_folder_that_can_not_be_written_to_is_refused(
+    files: Path, out: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand_in(files, amy="passed")
+    monkeypatch.setattr(os, "access", lambda path, mode: not (path == out and mode == os.W_OK))
+    assert grade(files, "--out", out) == 1
+    assert capsys.readouterr().err == f"{out} can't be written to.\n"
 
 
 @pytest.mark.parametrize(
