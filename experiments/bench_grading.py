@@ -17,6 +17,7 @@ import torch
 from nbclient import NotebookClient
 from tqdm import tqdm
 
+from labutils.checks.exercises import of_sheet
 from labutils.grading import batch, marking
 from labutils.grading.release import course_modules
 from labutils.grading.remote import Limits
@@ -35,7 +36,7 @@ def main() -> None:
     with course_modules():
         notebooks: Any = import_module("notebooks")
         content = nbformat.writes(notebooks.notebook(f"exercises/{SHEET}", solved=True)).encode()
-    exercises = batch.sheet_exercises(SHEET)
+    exercises = of_sheet(SHEET)
 
     def grade() -> None:
         assert marking.mark("one", "one.ipynb", content, SHEET, exercises, Limits(time=60)).status == "passed"

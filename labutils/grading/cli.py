@@ -11,14 +11,15 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from labutils.checks.exercises import of_sheet, sheets
+from labutils.files import write_whole
 from labutils.grading import batch, gradescope, release, reports, roster
-from labutils.grading.marking import Record
+from labutils.grading.records import NEEDS_A_PERSON, Record, Refused, read_all
 from labutils.grading.remote import Child, Gone, Limits
-from labutils.grading.submissions import Refused, Submission, collect
+from labutils.grading.submissions import Submission, collect
 
 FORMATS = ("json", "csv", "gradescope", "html")
 INTERRUPTED = 130
-NEEDS_A_PERSON = ("infra", "protocol")
 CODES = """\
 exit codes: 0 every submission has a mark; 1 nothing was graded, and a sentence says why; 2 some submission has the
 status infra (our fault) or protocol (it disturbed the grader) and needs a person; 130 interrupted, and the same
@@ -27,7 +28,10 @@ UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command, and return the exit code."""
+    """Run a command (by default that of the process's arguments), and return the exit code, see CODES.
+
+    What is refused is a sentence on stderr. Raises SystemExit where the arguments are none that the command takes.
+    """
     options = _parser().parse_args(arguments)
     torch.set_num_threads(1)  # what is computed here is small
     try:
@@ -83,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _grade(options: argparse.Namespace) -> int:
     _check_sheets([options.sheet])
-    exercises = [exercise.id for exercise in batch.sheet_exercises(options.sheet)]
+    exercises = [exercise.id for exercise in of_sheet(options.sheet)]
     students = roster.read(options.roster) if options.roster else None
     submissions, warnings = collect(options.submissions)
     _make_folder(options.out)
@@ -98,7 +102,7 @@ def _grade(options: argparse.Namespace) -> int:
     if mine:
         _try_out(limits)
         _graded(mine, options, limits)
-    records = batch.all_records(options.out, options.sheet)
+    records = read_all(options.out, options.sheet)
     if not records:
         raise Refused(f"There is nothing to grade: no notebook was given, and {options.out} holds no results.")
     if students:
@@ -134,7 +138,7 @@ def _gradescope(options: argparse.Namespace) -> int:
 
 
 def _check_sheets(names: Sequence[str]) -> None:
-    known = batch.sheets()
+    known = sheets()
     if unknown := [name for name in names if name not in known]:
         raise Refused(f"There is no sheet {unknown[0]!r}. There are {', '.join(known)}.")
 
@@ -144,7 +148,7 @@ def _verify(options: argparse.Namespace) -> int:
     limits = Limits(time=options.time, namespaces=options.sandbox != "none")
     _try_out(limits)
     failed = False
-    for sheet in options.sheets or batch.sheets():
+    for sheet in options.sheets or sheets():
         problems = release.verify(sheet, limits)
         print(f"{sheet}: {'can be given out' if not problems else 'must not be given out'}")
         for problem in problems:
@@ -182,17 +186,16 @@ def _write_outputs(
     records: Sequence[Record], exercises: list[str], students: roster.Roster | None, options: argparse.Namespace
 ) -> None:
     if "csv" in options.format:
-        batch.write(options.out / "marks.csv", roster.as_csv(roster.marks_table(records, exercises, students)))
+        write_whole(options.out / "marks.csv", roster.as_csv(roster.marks_table(records, exercises, students)))
     if "html" in options.format:
         for record in records:
-            batch.write(options.out / f"{record.submission}.html", reports.for_student(record))
-        batch.write(options.out / "class-report.html", reports.for_class(records, options.sheet))
+            write_whole(options.out / f"{record.submission}.html", reports.for_student(record))
+        write_whole(options.out / "class-report.html", reports.for_class(records, options.sheet))
     if "gradescope" in options.format:
         for record in records:
             if record.status not in NEEDS_A_PERSON:
-                folder = options.out / "gradescope" / record.submission
-                folder.mkdir(parents=True, exist_ok=True)
-                batch.write(folder / "results.json", reports.for_gradescope(record))
+                file = options.out / "gradescope" / record.submission / "results.json"
+                write_whole(file, reports.for_gradescope(record))
 
 
 def _summarise(records: Sequence[Record], warnings: Sequence[str], options: argparse.Namespace) -> None:

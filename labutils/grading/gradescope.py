@@ -40,7 +40,7 @@ cp "$out/marks/gradescope/submission/results.json" "$place/results/results.json"
 
 
 def write_zip(file: Path, sheet: str) -> None:
-    """Write the autograder of a sheet."""
+    """Write the autograder of a sheet, such as ``01-residual-block``. Raises OSError where that can't be done."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in (("setup.sh", SETUP), ("run_autograder", RUN.replace("SHEET", sheet))):
             entry = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))

@@ -5,9 +5,8 @@ import platform
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 import torch
 
@@ -15,53 +14,12 @@ from labutils.checks import engine
 from labutils.checks.engine import Exam, Exercise
 from labutils.checks.result import Result
 from labutils.checks.transport import Local
-from labutils.grading.remote import LARGEST_SUBMISSION, Child, Gone, Limits, Remote, Status
+from labutils.grading.records import Mark, Record, Status, overall
+from labutils.grading.remote import Child, Gone, Limits, Remote
+from labutils.grading.submissions import LARGEST_SUBMISSION
 
-FORMAT = 1  # of the result files
-WORST_FIRST: tuple[Status, ...] = (
-    "infra", "protocol", "timeout", "memory", "crashed", "error", "failed", "partial", "missing", "passed",
-)  # fmt: skip
 KILLED = "signal 9"
 MOST_PASSED_OVER = 2  # cells that answer nothing and end the child
-
-
-@dataclass
-class Mark:
-    """The mark of one exercise, and why."""
-
-    exercise: str
-    status: Status
-    score: int
-    max_score: int
-    message: str = ""
-    first_failure: str = ""
-    cause: str = ""
-    misconception: str = ""
-    salt: int = 0
-    checks: list[dict[str, Any]] = field(default_factory=list)
-
-
-@dataclass
-class Record:
-    """All marks of one submission, and what is needed to make them again."""
-
-    submission: str
-    file: str
-    sheet: str
-    status: Status
-    score: int
-    max_score: int
-    marks: list[Mark]
-    source_sha256: str
-    seconds: float
-    settings: dict[str, Any]
-    versions: dict[str, str]
-    format: int = FORMAT
-    state: str = "done"
-
-    def as_json(self) -> dict[str, Any]:
-        """The record as plain values."""
-        return asdict(self)
 
 
 def mark(
@@ -69,7 +27,8 @@ def mark(
 ) -> Record:
     """Mark a submission: ``content`` is that of ``file``, a notebook or a MyST page.
 
-    ``salt`` fixes the weights; by default they are drawn anew for each exercise.
+    ``salt`` fixes the weights; by default they are drawn anew for each exercise. Nothing that a submission does is
+    raised: its statuses say it. Raises OSError where no process can be started.
     """
     start = time.monotonic()
     marks = _Marking(content, "md" if file.endswith(".md") else "ipynb", exercises, limits, salt).marks()
@@ -88,33 +47,26 @@ def mark(
     )
 
 
-def unreadable(submission: str, file: str, sheet: str, exercises: Sequence[Exercise], problem: str) -> Record:
-    """The record of a submission that is not looked into, for a reason that the student is told."""
-    marks = [_none(exercise, "error", problem) for exercise in exercises]
-    return _empty(submission, file, sheet, "error", marks)
+def unmarked(
+    submission: str, file: str, sheet: str, exercises: Sequence[Exercise], status: Status, message: str
+) -> Record:
+    """The record of a submission in which nothing was marked, with no points. ``message`` says why, to the student.
 
-
-def our_fault(submission: str, file: str, sheet: str, exercises: Sequence[Exercise], problem: str) -> Record:
-    """The record of a submission that could not be marked, which says nothing about it."""
-    marks = [_none(exercise, "infra", problem) for exercise in exercises]
-    return _empty(submission, file, sheet, "infra", marks)
-
-
-def _empty(submission: str, file: str, sheet: str, status: Status, marks: list[Mark]) -> Record:
-    total = sum(mark.max_score for mark in marks)
-    return Record(submission, file, sheet, status, 0, total, marks, "", 0.0, {}, versions())
-
-
-def overall(statuses: Sequence[Status]) -> Status:
-    """One status for several exercises: what needs a person first, then what all share, else partial."""
-    for status in ("infra", "protocol"):
-        if status in statuses:
-            return status
-    if len(set(statuses)) == 1:
-        return statuses[0]
-    if {"passed", "partial"} & set(statuses):
-        return "partial"
-    return next(status for status in WORST_FIRST if status in statuses)
+    With the status infra that is our fault, and says nothing about the submission.
+    """
+    return Record(
+        submission=submission,
+        file=file,
+        sheet=sheet,
+        status=status,
+        score=0,
+        max_score=sum(exercise.max_score for exercise in exercises),
+        marks=[_without_points(exercise, status, message) for exercise in exercises],
+        source_sha256="",
+        seconds=0.0,
+        settings={},
+        versions=versions(),
+    )
 
 
 def versions() -> dict[str, str]:
@@ -134,7 +86,7 @@ def _version() -> str:
         return "source"
 
 
-def _none(exercise: Exercise, status: Status, message: str) -> Mark:
+def _without_points(exercise: Exercise, status: Status, message: str) -> Mark:
     return Mark(exercise.id, status, 0, exercise.max_score, message)
 
 
@@ -184,7 +136,7 @@ class _Marking:
 
     def _close(self, exercises: Sequence[Exercise], status: Status, message: str) -> None:
         for exercise in exercises:
-            self.found[exercise.id] = _none(exercise, status, message)
+            self.found[exercise.id] = _without_points(exercise, status, message)
 
     def _with_one_child(self) -> None:
         names = {exercise.id: exercise.names for exercise in self.open}

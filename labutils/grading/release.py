@@ -9,10 +9,12 @@ from typing import Any
 
 from labutils.checks import engine
 from labutils.checks.engine import Exam, Exercise
+from labutils.checks.exercises import of_sheet
 from labutils.checks.transport import Local, guarded
-from labutils.grading import batch, marking
+from labutils.files import write_whole
+from labutils.grading import marking
+from labutils.grading.records import Refused
 from labutils.grading.remote import PACKAGE, Limits
-from labutils.grading.submissions import Refused
 
 COURSE = PACKAGE.parent
 README = """\
@@ -32,7 +34,10 @@ what fails first. Hand in the notebook itself, saved.
 
 @contextmanager
 def course_modules() -> Iterator[None]:
-    """Make the modules of the repository importable: the writer of the notebooks, and the banks. Raises Refused."""
+    """Make the modules of the repository importable: the writer of the notebooks, and the banks.
+
+    Raises Refused outside the repository, and where a package that they need is missing.
+    """
     if not (COURSE / "exercises").is_dir() or not (COURSE / "_ext/notebooks.py").exists():
         raise Refused(f"This needs the course's repository: {COURSE} has no exercises. Run it from a clone.")
     before = list(sys.path)
@@ -46,7 +51,10 @@ def course_modules() -> Iterator[None]:
 
 
 def release(folder: Path) -> list[Path]:
-    """Write the sheets without solutions, what they need to run, and a README into an empty folder. Raises Refused."""
+    """Write the sheets without solutions, what they need to run, and a README, and return the files.
+
+    Raises Refused for a folder that is not empty, and where the repository is not there. Raises OSError.
+    """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Refused(f"{folder} is not empty. Give a new folder, so that nothing old is handed out.")
     with course_modules():
@@ -59,15 +67,18 @@ def release(folder: Path) -> list[Path]:
     texts["README.md"] = README.format(title="How do ResNets really work? The sheets", sheets=names)
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        batch.write(folder / name, text)
+        write_whole(folder / name, text)
     return [folder / name for name in texts]
 
 
 def verify(sheet: str, limits: Limits) -> list[str]:
-    """What stands against giving out a sheet. [] if its solution gets full marks, the untouched sheet none, and every
-    program of its banks the verdict that is written there. Raises Refused.
+    """What stands against giving out a sheet, a sentence each.
+
+    [] if its solution gets full marks, the untouched sheet none, and every program of its banks the verdict that is
+    written there. Raises KeyError for an unknown sheet, and Refused where the repository, or the sheet in it, is not
+    there.
     """
-    exercises = batch.sheet_exercises(sheet)
+    exercises = of_sheet(sheet)
     with course_modules():
         notebooks: Any = import_module("notebooks")
         nbformat: Any = import_module("nbformat")

@@ -20,15 +20,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import labutils
 from labutils.checks.probes import Facts
 from labutils.checks.transport import Failure
 from labutils.grading.child import standin, wire
+from labutils.grading.records import Status
+from labutils.grading.submissions import LARGEST_SUBMISSION
 
-Status = Literal["passed", "partial", "failed", "missing", "error", "timeout", "memory", "crashed", "protocol", "infra"]
-LARGEST_SUBMISSION = 20 << 20
 START_S = 120  # until PyTorch is loaded, before anything of the submission runs
 CHUNK = 1 << 16
 LONGEST_LINE = 1 << 20
@@ -83,7 +83,7 @@ class Reading:
 
 
 class Nursery:
-    """A process that has loaded PyTorch, and from which the processes for submissions are forked."""
+    """A process that has loaded PyTorch, and from which the processes for submissions are forked. Raises OSError."""
 
     def __init__(self) -> None:
         self._socket, other = socket.socketpair()
@@ -135,7 +135,10 @@ def _close_nursery() -> None:
 
 
 class Child:
-    """A process for one submission. Use it in a ``with`` statement."""
+    """A process for one submission, of which ``time_left`` is in seconds. Use it in a ``with`` statement.
+
+    Raises OSError where no process can be started.
+    """
 
     def __init__(self, content: bytes, kind: str, names: dict[str, tuple[str, ...]], limits: Limits) -> None:
         self.limits = limits

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from html import escape
 
-from labutils.grading.marking import Mark, Record, Status
+from labutils.grading.records import Mark, Record, Status
 
 IN_WORDS: dict[Status, str] = {
     "passed": "solved",
@@ -31,7 +31,7 @@ svg { max-width: 100%; height: auto; background: #fff }"""
 
 
 def page(title: str, body: str) -> str:
-    """A whole HTML page that needs nothing from outside."""
+    """A whole HTML page that needs nothing from outside. ``title`` is text, ``body`` HTML."""
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width">\n'
@@ -41,7 +41,7 @@ def page(title: str, body: str) -> str:
 
 
 def for_student(record: Record) -> str:
-    """The report for one student."""
+    """The report for one student, as an HTML page."""
     if record.status == "infra":
         head = "<p>Your submission could not be graded yet. That is our fault, and no points are lost.</p>"
     else:
@@ -71,7 +71,7 @@ def _section(mark: Mark) -> str:
 
 
 def for_gradescope(record: Record) -> str:
-    """The content of Gradescope's ``results.json``."""
+    """The content of Gradescope's ``results.json``, a test for each exercise."""
     tests = [
         {
             "name": mark.exercise,
@@ -101,7 +101,7 @@ def _in_text(mark: Mark) -> str:
 
 
 def for_class(records: Sequence[Record], sheet: str) -> str:
-    """The report on the class: statuses, points, and which misconceptions were commonest, as tables and a plot."""
+    """The report on the class, as an HTML page: statuses, points, and the commonest misconceptions, also as a plot."""
     graded = [record for record in records if record.status != "infra"]
     parts = [f"<p>{len(records)} submissions, {len(records) - len(graded)} of them could not be graded.</p>"]
     statuses = Counter(record.status for record in records)
@@ -138,7 +138,7 @@ def _table(caption: str, header: tuple[str, str], rows: Sequence[tuple[str, int]
 
 
 def plot(records: Sequence[Record]) -> str:
-    """The commonest misconceptions of all exercises, as an inline SVG."""
+    """The five commonest misconceptions of each exercise, as an inline SVG, or a sentence where there are none."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 

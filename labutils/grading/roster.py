@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from labutils.grading.marking import Record
-from labutils.grading.submissions import Refused, safe
+from labutils.grading.records import Record, Refused, safe_id
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -21,36 +20,43 @@ class Roster:
 
 
 def read(path: Path) -> Roster:
-    """The roster in a CSV file with a header. Raises Refused."""
+    """The roster in a CSV file in UTF-8, column names in its first line.
+
+    Raises Refused for a file that can't be read or is empty, for a row of another length, and for an id that comes
+    twice, also where only upper and lower case differ.
+    """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        reader = csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig")))
+        rows = [(reader.line_num, tuple(cell.strip() for cell in row)) for row in reader if any(row)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise Refused(f"The roster {path} can't be read: {error}.") from None
-    rows = [tuple(cell.strip() for cell in row) for row in csv.reader(io.StringIO(text)) if any(row)]
     if not rows:
         raise Refused(f"The roster {path} is empty: it needs a line of column names, the students' id first.")
-    header, *students = rows
-    wrong = next((number for number, row in enumerate(students, 2) if len(row) != len(header)), None)
-    if wrong:
-        raise Refused(f"Line {wrong} of the roster {path} does not have the {len(header)} columns of its first line.")
-    ids = [row[0].casefold() for row in students]
-    twice = next((row[0] for row in students if ids.count(row[0].casefold()) > 1), None)
-    if twice:
-        raise Refused(f"The roster {path} has {twice} twice.")
-    return Roster(header, tuple(students))
+    (_, header), *students = rows
+    seen: set[str] = set()
+    for line, row in students:
+        if len(row) != len(header):
+            raise Refused(
+                f"Line {line} of the roster {path} does not have the {len(header)} columns of its first line."
+            )
+        if row[0].casefold() in seen:
+            raise Refused(f"The roster {path} has {row[0]} twice.")
+        seen.add(row[0].casefold())
+    return Roster(header, tuple(row for _, row in students))
 
 
 def marks_table(records: Sequence[Record], exercises: Sequence[str], roster: Roster | None) -> list[list[str]]:
     """A row for each student: the roster's columns, status, points, and per exercise points and what was misunderstood.
 
-    Students without a submission are missing, with no points. Submissions of no student on the roster come last.
+    The first row has the columns' names. Students without a submission are missing, with 0 points; with the status
+    infra the points are empty. Submissions of no student on the roster come last. No cell is a formula.
     """
     columns = roster.columns if roster else ("student",)
     per_exercise = [f"{name} {what}" for name in exercises for what in ("points", "status", "misconception")]
     table = [[*columns, "submission", "status", "points", "of", *per_exercise]]
     by_id = {record.submission.casefold(): record for record in records}
     for row in roster.rows if roster else ():
-        record = by_id.pop(safe(row[0]).casefold(), None)
+        record = by_id.pop(safe_id(row[0]).casefold(), None)
         if record:
             table.append([*row, *_cells(record, exercises)])
         else:
@@ -61,13 +67,13 @@ def marks_table(records: Sequence[Record], exercises: Sequence[str], roster: Ros
 
 
 def unknown(records: Sequence[Record], roster: Roster) -> list[str]:
-    """The submissions of no student on the roster."""
-    known = {safe(row[0]).casefold() for row in roster.rows}
+    """The ids of submissions by no student on the roster."""
+    known = {safe_id(row[0]).casefold() for row in roster.rows}
     return [record.submission for record in records if record.submission.casefold() not in known]
 
 
 def as_csv(table: list[list[str]]) -> str:
-    """The table as text."""
+    """The table as CSV with quotes where needed, a line a row."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(table)
     return text.getvalue()

@@ -12,34 +12,35 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from labutils.grading.remote import LARGEST_SUBMISSION
+from labutils.grading.records import Refused, safe_id
 
 SUFFIXES = (".ipynb", ".md")
+LARGEST_SUBMISSION = 20 << 20  # bytes
 MOST_ENTRIES = 20_000
-LONGEST_ID = 80
 MOODLE = re.compile(r"^(.+?)_\d+_assignsubmission_")
 CANVAS = re.compile(r"^(.+?)(?:_LATE)?_\d+_\d+_")
 SKIPPED_FOLDERS = ("__MACOSX", ".ipynb_checkpoints")
 
 
-class Refused(Exception):
-    """What was given can't be graded. The message says why."""
+class Unreadable(Exception):
+    """A file that can't be read, or must not be, by a fault of its own. The message says why, to the student."""
 
 
 @dataclass(frozen=True)
 class Submission:
-    """A student's file. ``load`` reads it. ``problem`` says why it must not be read, or ""."""
+    """A student's file. ``load`` reads at most a byte more of it than is allowed. It raises Unreadable and OSError."""
 
     id: str
     file: str
     load: Callable[[], bytes]
-    problem: str = ""
 
 
 def collect(paths: Iterable[Path]) -> tuple[list[Submission], list[str]]:
     """All submissions in ``paths``, sorted, with ids of their own, and warnings about what was left out or renamed.
 
-    Raises Refused for a path that can't be read, and for one that is neither file, folder nor zip.
+    What is there but must not be read, such as a link or an encrypted entry, is a submission whose ``load`` says so.
+    Raises Refused for a path that is not there or can't be read, for one that is neither notebook, page, folder nor
+    zip, and for a zip that is damaged or has more than MOST_ENTRIES entries.
     """
     found: list[Submission] = []
     for path in paths:
@@ -69,20 +70,13 @@ def student(file: str) -> str:
     return match[1] if match else path.stem
 
 
-def safe(name: str) -> str:
-    """The id as it may be used for a file's name on any platform."""
-    kept = re.sub(r"[^\w.@+ -]", "_", name[:LONGEST_ID]).strip(" .")
-    return kept or "unnamed"
-
-
 def _in_folder(folder: Path) -> Iterator[Submission]:
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
         if path.suffix not in SUFFIXES or any(part in SKIPPED_FOLDERS or part.startswith(".") for part in parts):
             continue
         file = path.relative_to(folder).as_posix()
-        links = path.is_symlink() or any((folder / parent).is_symlink() for parent in path.relative_to(folder).parents)
-        if links:
+        if path.is_symlink():  # what lies behind a linked folder is not listed
             yield _refused(file, "The file is a link to another one, and was not followed.")
         elif path.is_file():
             yield _in_file(path, file)
@@ -93,7 +87,7 @@ def _in_file(path: Path, file: str) -> Submission:
         with path.open("rb") as stream:
             return stream.read(LARGEST_SUBMISSION + 1)
 
-    return Submission(safe(student(file)), file, load)
+    return _submission(file, load)
 
 
 def _in_zip(path: Path) -> Iterator[Submission]:
@@ -116,7 +110,7 @@ def _in_zip(path: Path) -> Iterator[Submission]:
         elif entry.file_size > LARGEST_SUBMISSION:
             yield _refused(name, f"The file has more than {LARGEST_SUBMISSION >> 20} MB.")
         else:
-            yield Submission(safe(student(name)), name, _from_zip(path, index))
+            yield _submission(name, _from_zip(path, index))
 
 
 def _is_skipped(parts: tuple[str, ...]) -> bool:
@@ -125,22 +119,25 @@ def _is_skipped(parts: tuple[str, ...]) -> bool:
 
 def _from_zip(path: Path, index: int) -> Callable[[], bytes]:
     def load() -> bytes:
-        """At most a byte more than is allowed, whatever the zip says of the entry's size. Raises OSError."""
         try:
             with zipfile.ZipFile(path) as archive, archive.open(archive.infolist()[index]) as stream:
                 return stream.read(LARGEST_SUBMISSION + 1)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-            raise Damaged(str(error)) from None
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            raise Unreadable(f"The file is damaged in the zip: {error}.") from None
 
     return load
 
 
-class Damaged(Exception):
-    """An entry of a zip that can't be unpacked, which is the entry's fault."""
-
-
 def _refused(file: str, problem: str) -> Submission:
-    return Submission(safe(student(file)), file, lambda: b"", problem)
+    def load() -> bytes:
+        raise Unreadable(problem)
+
+    return _submission(file, load)
+
+
+def _submission(file: str, load: Callable[[], bytes]) -> Submission:
+    file = file.encode(errors="replace").decode()  # without bytes that are no text, which could not be written down
+    return Submission(safe_id(student(file)), file, load)
 
 
 def _with_unique_ids(found: list[Submission]) -> tuple[list[Submission], list[str]]:
@@ -150,18 +147,20 @@ def _with_unique_ids(found: list[Submission]) -> tuple[list[Submission], list[st
     for submission in found:
         folder = PurePosixPath(submission.file).parent.as_posix()
         if count[submission.id.casefold()] > 1 and folder not in (".", "/"):
-            submission = replace(submission, id=safe(folder.replace("/", "-")))
+            submission = replace(submission, id=safe_id(folder.replace("/", "-")))
         named.append(submission)
-    taken: set[str] = set()
+    taken = {submission.id.casefold() for submission in named}
+    seen: set[str] = set()
     warnings = []
     result = []
     for submission in named:
         new, number = submission.id, 1
-        while new.casefold() in taken:
-            number += 1
-            new = f"{submission.id}-{number}"
-        if number > 1:
+        if submission.id.casefold() in seen:
+            while new.casefold() in taken:
+                number += 1
+                new = f"{submission.id}-{number}"
+            taken.add(new.casefold())
             warnings.append(f"{submission.file} is a further submission of {submission.id}: it is graded as {new}.")
-        taken.add(new.casefold())
+        seen.add(submission.id.casefold())
         result.append(replace(submission, id=new))
     return result, warnings

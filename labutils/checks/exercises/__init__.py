@@ -27,3 +27,16 @@ def load(exercise: str) -> Exercise:
     if exercise not in IDS:
         raise KeyError(exercise)
     return import_module(f"{__name__}.{exercise.replace('-', '_')}").EXERCISE
+
+
+def of_sheet(sheet: str) -> list[Exercise]:
+    """The exercises of a sheet such as ``01-residual-block``, in its order. Raises KeyError for an unknown one."""
+    found = [exercise for exercise in map(load, IDS) if exercise.sheet == sheet]
+    if not found:
+        raise KeyError(sheet)
+    return found
+
+
+def sheets() -> list[str]:
+    """The sheets that have exercises, in order."""
+    return list(dict.fromkeys(load(name).sheet for name in IDS))

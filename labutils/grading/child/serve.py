@@ -19,7 +19,10 @@ MEMORY_WORDS = ("can't allocate memory", "not enough memory", "bad_alloc", "Cann
 
 
 def serve(requests: BinaryIO, replies: BinaryIO, largest: int) -> None:
-    """Read the submission, load PyTorch, and then answer until the requests end."""
+    """Read the submission, load PyTorch, and then answer until the requests end.
+
+    Raises SystemExit for a submission of more than ``largest`` bytes.
+    """
     order = json.loads(requests.readline())
     if order["size"] > largest:
         raise SystemExit("the submission is larger than the limit")

@@ -7,9 +7,11 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from labutils.grading.records import Mark, Record, Status, overall
 from tests.conftest import ROOT
 
 SHEET = "01-residual-block"
@@ -58,6 +60,29 @@ def page(source: str) -> str:
 def solved() -> bytes:
     """The solved first sheet."""
     return (ROOT / f"exercises/{SHEET}.md").read_bytes()
+
+
+def mark_of(status: Status, score: int = 0, **more: Any) -> Mark:
+    """A mark of the first exercise, of 10 points."""
+    return Mark(**{"exercise": "residual-block", "status": status, "score": score, "max_score": 10} | more)
+
+
+def record_of(submission: str, *marks: Mark, **more: Any) -> Record:
+    """A record of the first sheet with these marks."""
+    values = {
+        "submission": submission,
+        "file": f"{submission}.ipynb",
+        "sheet": SHEET,
+        "status": overall([mark.status for mark in marks]),
+        "score": sum(mark.score for mark in marks),
+        "max_score": sum(mark.max_score for mark in marks),
+        "marks": list(marks),
+        "source_sha256": "0" * 64,
+        "seconds": 1.5,
+        "settings": {"time": 20},
+        "versions": {"python": "3.11"},
+    }
+    return Record(**values | more)
 
 
 def record(out: Path, submission: str) -> dict:
