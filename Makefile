@@ -30,7 +30,7 @@ notebooks: $(READY)  ## write notebooks/ from chapters/ and exercises/, to be co
 	@$(BIN)/python _ext/notebooks.py
 
 bank: $(READY)  ## write what the checks' banks show: misconceptions, hints and the kill table
-	@$(BIN)/python -m tests.banks.write
+	@$(BIN)/python -m banks.write
 
 lint: $(READY)  ## ruff and pyright
 	$(BIN)/ruff check .

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from joblib import Parallel, delayed
 
+from banks import Program, everything, programs
+from banks.write import KILL_TABLE, written
 from labutils.checks import engine, exercises
 from labutils.checks.engine import BANK, Exam
 from labutils.checks.result import CheckResult, Result
 from labutils.checks.transport import Local, guarded
-from tests.banks import Program, everything, programs
-from tests.banks.write import KILL_TABLE, written
 
 SALTS = range(1, 13)
 ONLY_SHAPE_AND_COUNT = ("shape", "parameter count")

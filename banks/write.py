@@ -1,6 +1,6 @@
 """Write what the banks show: ``labutils/checks/bank.json`` and ``reference/kill-table.json``.
 
-    python -m tests.banks.write
+    python -m banks.write
 
 The first is the learner's: hints from the sheets, and the fingerprint and the misconception of every known wrong
 program. The second says which check rejects which wrong program at which case.
@@ -14,12 +14,12 @@ from typing import Any
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
+from banks import Program, programs
 from labutils.checks import engine, exercises
 from labutils.checks.engine import BANK, UNDECIDED, Check, Exam, Exercise
 from labutils.checks.transport import Failure, Local, TimeUp, guarded
-from tests.banks import Program, programs
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent
 KILL_TABLE = ROOT / "reference" / "kill-table.json"
 HINT = re.compile(r"^(`{3,})\{dropdown\} (?:First|Second|Third) hint\n(.*?)\n\1$", re.DOTALL | re.MULTILINE)
 
