@@ -3,7 +3,7 @@
     python -m banks.write
 
 The first is the learner's: hints from the sheets, and the fingerprint and the misconception of every known wrong
-program. The second says which check rejects which wrong program at which case.
+program. The second says which check rejects which wrong program at which case. Both have a line for each program.
 """
 
 import json
@@ -17,7 +17,8 @@ from tqdm import tqdm
 from banks import Program, programs
 from labutils.checks import engine, exercises
 from labutils.checks.engine import BANK, UNDECIDED, Check, Exam, Exercise
-from labutils.checks.transport import Failure, Local, TimeUp, guarded
+from labutils.checks.transport import Local, guarded
+from labutils.files import write_whole
 
 ROOT = Path(__file__).parent.parent
 KILL_TABLE = ROOT / "reference" / "kill-table.json"
@@ -59,10 +60,7 @@ def rejects(exam: Exam, check: Check) -> list[str]:
     """The cases at which a check says no, whatever else failed before."""
     found = []
     for case in exam.exercise.cases_of(check):
-        try:
-            message = engine.judge(exam, check, case)
-        except (Failure, TimeUp):
-            message = "stopped"
+        message = engine.judge(exam, check, case)
         if message not in ("", UNDECIDED):
             found.append(case.call(exam.exercise.names[0]))
     return found
@@ -70,17 +68,19 @@ def rejects(exam: Exam, check: Check) -> list[str]:
 
 def kills_of(exercise: Exercise) -> dict[str, Any]:
     """The exercise's part of the kill table: per wrong program the checks that reject it, with their cases."""
-    kills = {}
+    wrong = {}
     for program in wrong_programs(exercise):
         with guarded():
             exam = Exam(exercise, Local(program.objects()))
             table = {check.name: rejects(exam, check) for check in exercise.checks}
-        kills[program.name] = {name: cases for name, cases in table.items() if cases}
+        wrong[program.name] = {
+            "says": program.says,
+            "rejected by": {name: cases for name, cases in table.items() if cases},
+        }
     return {
         "checks": {check.name: {"points": check.points, "explanatory": check.explanatory} for check in exercise.checks},
-        "right": len(programs(exercise.id)) - len(kills),
-        "says": {program.name: program.says for program in wrong_programs(exercise)},
-        "kills": kills,
+        "right": len(programs(exercise.id)) - len(wrong),
+        "wrong": wrong,
     }
 
 
@@ -90,18 +90,23 @@ def written(exercise_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return bank_of(exercise), kills_of(exercise)
 
 
+def laid_out(value: Any, depth: int) -> str:
+    """``value`` as JSON, with a line for each entry of the containers down to ``depth``."""
+    if not depth or not value or not isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, dict):
+        lines = [f"{json.dumps(key, ensure_ascii=False)}: {laid_out(item, depth - 1)}" for key, item in value.items()]
+        return "{\n" + ",\n".join(lines) + "\n}"
+    return "[\n" + ",\n".join(laid_out(item, depth - 1) for item in value) + "\n]"
+
+
 def main() -> None:
     """Write both files."""
     tasks: Any = Parallel(n_jobs=2, return_as="generator")(delayed(written)(name) for name in exercises.IDS)
     parts = dict(zip(exercises.IDS, tqdm(tasks, total=len(exercises.IDS), desc="banks"), strict=True))
-    BANK.write_text(
-        json.dumps({name: bank for name, (bank, _) in parts.items()}, ensure_ascii=False, indent=0) + "\n",
-        encoding="utf-8",
-    )
-    KILL_TABLE.write_text(
-        json.dumps({name: kills for name, (_, kills) in parts.items()}, indent=1) + "\n", encoding="utf-8"
-    )
-    count = sum(len(kills["kills"]) for _, kills in parts.values())
+    write_whole(BANK, laid_out({name: bank for name, (bank, _) in parts.items()}, depth=3) + "\n")
+    write_whole(KILL_TABLE, laid_out({name: kills for name, (_, kills) in parts.items()}, depth=3) + "\n")
+    count = sum(len(kills["wrong"]) for _, kills in parts.values())
     print(f"{count} wrong programs: {BANK.relative_to(ROOT)}, {KILL_TABLE.relative_to(ROOT)}")
 
 

@@ -8,8 +8,8 @@ EXERCISE = small_nets.exercise(
     references.SmallResNet,
     shapes="The arguments are depth, num_classes, in_channels and width, in this order, and any image size has "
     "to work.",
-    count="A stem, three stages of n blocks, a linear layer with bias; a projection stands in the first block of stages "
-    "2 and 3 and nowhere else.",
+    count="A stem, three stages of n blocks, a linear layer with bias; a projection stands in the first block of "
+    "stages 2 and 3 and nowhere else.",
     shortcuts=module_checks.shortcuts(
         "shortcuts", 1, "In every block, the input is added to what the two convolutions make of it.", explanatory=True
     ),
