@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from banks import Program, programs
 from labutils.checks import engine, exercises
-from labutils.checks.engine import BANK, UNDECIDED, Check, Exam, Exercise
+from labutils.checks.engine import BANK, UNDECIDED, Exam, Exercise
 from labutils.checks.transport import Local, guarded
 from labutils.files import write_whole
 
@@ -36,58 +36,51 @@ def hints(exercise: Exercise) -> list[str]:
     return found
 
 
-def wrong_programs(exercise: Exercise) -> list[Program]:
-    """The wrong programs of the exercise's bank."""
-    return [program for program in programs(exercise.id) if program.first]
+def looked_at(exercise: Exercise, program: Program) -> tuple[engine.Fingerprint, dict[str, list[str]]]:
+    """A wrong program's fingerprint at the public salt, and :func:`rejecting`.
 
-
-def fingerprint_of(exercise: Exercise, program: Program) -> engine.Fingerprint:
-    """The program's fingerprint at the public salt."""
+    A fingerprint that is alike the written one is given as written: machines differ in the last digits.
+    """
     with guarded():
-        return engine.fingerprint(Exam(exercise, Local(program.objects())))
+        exam = Exam(exercise, Local(program.objects()))
+        found, table = engine.fingerprint(exam), rejecting(exam)
+    for entry in engine.bank().get(exercise.id, {"wrong": []})["wrong"]:
+        if (entry["first"], entry["says"]) == (program.first, program.says):
+            found = entry["fingerprint"] if engine.alike(entry["fingerprint"], found) else found
+    return found, table
 
 
-def bank_of(exercise: Exercise) -> dict[str, Any]:
-    """The exercise's part of the learner's bank."""
-    wrong = [
-        {"first": program.first, "says": program.says, "fingerprint": fingerprint_of(exercise, program)}
-        for program in wrong_programs(exercise)
-    ]
-    return {"hints": hints(exercise), "wrong": wrong}
-
-
-def rejects(exam: Exam, check: Check) -> list[str]:
-    """The cases at which a check says no, whatever else failed before."""
-    found = []
-    for case in exam.exercise.cases_of(check):
-        message = engine.judge(exam, check, case)
-        if message not in ("", UNDECIDED):
-            found.append(case.call(exam.exercise.names[0]))
-    return found
-
-
-def kills_of(exercise: Exercise) -> dict[str, Any]:
-    """The exercise's part of the kill table: per wrong program the checks that reject it, with their cases."""
-    wrong = {}
-    for program in wrong_programs(exercise):
-        with guarded():
-            exam = Exam(exercise, Local(program.objects()))
-            table = {check.name: rejects(exam, check) for check in exercise.checks}
-        wrong[program.name] = {
-            "says": program.says,
-            "rejected by": {name: cases for name, cases in table.items() if cases},
-        }
-    return {
-        "checks": {check.name: {"points": check.points, "explanatory": check.explanatory} for check in exercise.checks},
-        "right": len(programs(exercise.id)) - len(wrong),
-        "wrong": wrong,
-    }
+def rejecting(exam: Exam) -> dict[str, list[str]]:
+    """The checks that say no, whatever else failed before, each with the cases at which it does."""
+    table: dict[str, list[str]] = {}
+    for check in exam.exercise.checks:
+        for case in exam.exercise.cases_of(check):
+            if engine.judge(exam, check, case) not in ("", UNDECIDED):
+                table.setdefault(check.name, []).append(case.call(exam.exercise.names[0]))
+    return table
 
 
 def written(exercise_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Both parts for one exercise."""
+    """An exercise's part of the learner's bank, and its part of the kill table."""
     exercise = exercises.load(exercise_id)
-    return bank_of(exercise), kills_of(exercise)
+    wrong = [program for program in programs(exercise_id) if program.first]
+    found = [looked_at(exercise, program) for program in wrong]
+    bank = {
+        "hints": hints(exercise),
+        "wrong": [
+            {"first": program.first, "says": program.says, "fingerprint": fingerprint}
+            for program, (fingerprint, _) in zip(wrong, found, strict=True)
+        ],
+    }
+    kills = {
+        "checks": {check.name: {"points": check.points, "explanatory": check.explanatory} for check in exercise.checks},
+        "right": len(programs(exercise_id)) - len(wrong),
+        "wrong": {
+            program.name: {"says": program.says, "rejected by": table}
+            for program, (_, table) in zip(wrong, found, strict=True)
+        },
+    }
+    return bank, kills
 
 
 def laid_out(value: Any, depth: int) -> str:

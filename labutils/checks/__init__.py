@@ -45,7 +45,7 @@ def check(exercise: str, *objects: Any) -> Result:
 
 
 def hint(exercise: str) -> None:
-    """Print the next hint of the exercise."""
+    """Print the next hint of the exercise, or for an unknown one which there are. Nothing is raised."""
     name = _name(exercise)
     if name not in exercises.IDS:
         print(_unknown(name))

@@ -7,7 +7,10 @@ TOLERANCE = 1e-3  # relative to the largest expected value; float32 rounding sta
 
 
 def difference(seen: Tensor | list[float], expected: Tensor | list[float]) -> str:
-    """In words, how far ``seen`` is from ``expected``; "" where it is close."""
+    """In words, how far ``seen`` is from ``expected``; "" where it is close.
+
+    Tensors of any shape, or lists of numbers. Another shape is a difference as well.
+    """
     a, b = (torch.as_tensor(value, dtype=torch.float64) for value in (seen, expected))
     if a.shape != b.shape:
         return f"expected {tuple(b.shape)} values, got {tuple(a.shape)}"

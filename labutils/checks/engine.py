@@ -109,7 +109,7 @@ class Exam:
         return self._observe(self.learner, probe, case, options)
 
     def expected(self, probe: str, case: Case, **options: Any) -> Facts:
-        """Facts about the reference."""
+        """Facts about the reference. Raises Failure where the reference itself fails."""
         return self._observe(self._reference, probe, case, options)
 
     def _observe(self, transport: Transport, probe: str, case: Case, options: dict[str, Any]) -> Facts:
@@ -134,12 +134,15 @@ def judge(exam: Exam, check: Check, case: Case) -> str:
 
 
 def examine(exam: Exam) -> Result:
-    """Make all checks in order, each up to the first case that fails. What needs a failed check is blocked."""
+    """Make all checks in order, each up to the first case that fails. What needs a failed check is blocked.
+
+    Nothing is raised but a KeyboardInterrupt: an error of a check is its result, and so is a time limit.
+    """
     return _result(exam, tuple(check_results(exam)))
 
 
 def check_results(exam: Exam) -> Iterator[CheckResult]:
-    """The checks' results one by one."""
+    """The checks' results one by one, as :func:`examine` makes them."""
     held: dict[str, bool] = {}
     stopped = ""
     for check in exam.exercise.checks:
@@ -194,7 +197,10 @@ Fingerprint = list[str | float]
 
 
 def fingerprint(exam: Exam) -> Fingerprint:
-    """Numbers and words that tell wrong programs apart: what the learner's objects computed at every case."""
+    """Numbers and words that tell wrong programs apart: what the learner's objects computed at every case.
+
+    A tensor gives its shape and three sums over its values. Raises TimeUp.
+    """
     marks: Fingerprint = []
     for case in exam.exercise.cases:
         for probe, names in exam.exercise.fingerprint.items():
@@ -245,7 +251,10 @@ def _close(a: str | float, b: str | float) -> bool:
 
 @cache
 def bank() -> dict[str, Any]:
-    """Per exercise its hints and the known wrong programs with their fingerprints, as ``make bank`` wrote them."""
+    """Per exercise its ``hints`` and the known ``wrong`` programs, as ``make bank`` wrote them.
+
+    A wrong program has the check that fails ``first``, the misconception that it ``says``, and its ``fingerprint``.
+    """
     return json.loads(BANK.read_text(encoding="utf-8"))
 
 

@@ -1,4 +1,7 @@
-"""Checks that fit any module: blocks and whole networks. Each function makes one check for an exercise's list."""
+"""Checks that fit any module: blocks and whole networks. Each function makes one check for an exercise's list.
+
+``points``, ``cause``, ``cases`` and ``explanatory`` are those of :class:`labutils.checks.engine.Check`.
+"""
 
 from collections import Counter
 
@@ -226,5 +229,5 @@ def shortcuts(
 
 
 def same_parts(exam: Exam, case: Case) -> bool:
-    """Whether the learner's parameters have the shapes of the reference's, in any order."""
+    """Whether the learner's parameters have the shapes of the reference's, in any order. Raises Failure."""
     return exam.seen("shape", case)["shapes"] == exam.expected("shape", case)["shapes"]

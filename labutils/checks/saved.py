@@ -40,7 +40,7 @@ def load() -> dict[str, Entry]:
 
 
 def note(result: Result) -> None:
-    """Count an attempt and keep the best score."""
+    """Count an attempt and keep the best score, in points."""
     entries = load()
     entry = entries.setdefault(result.exercise, _new())
     entry["attempts"] += 1
