@@ -196,5 +196,5 @@ def _alarm(timer: int, number: signal.Signals, limit: float, unit: str) -> Itera
         yield
     finally:
         signal.setitimer(timer, 0)
-        signal.signal(number, handler)
+        signal.signal(number, handler or signal.SIG_DFL)  # None: it was not Python's, and can't be had back
         signal.setitimer(timer, *before)
