@@ -217,10 +217,12 @@ def fingerprint(exam: Exam) -> Fingerprint:
 def _words(failure: Failure) -> str:
     """What was raised, as far as it is the same in all releases of PyTorch.
 
-    Its reports on what autograd can't do name, after a colon, the nodes of the graph, and these have changed.
+    What it says of autograd names the graph's nodes, after a colon, and they have changed. What it says is not
+    implemented was a RuntimeError once.
     """
-    raised = failure.raised.partition(":")[0] if failure.kind == "RuntimeError" else failure.raised
-    return f"{failure.kind}: {raised}"
+    if failure.kind == "RuntimeError" or (failure.kind == "NotImplementedError" and failure.raised):
+        return f"RuntimeError: {failure.raised.partition(':')[0]}"
+    return f"{failure.kind}: {failure.raised}"
 
 
 def _marks(value: Any) -> Iterator[str | float]:
