@@ -188,9 +188,9 @@ def test_time_in_which_other_processes_compute_does_not_count(monkeypatch: pytes
 
 
 @timed
-def test_what_waits_for_ever_is_stopped_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_waits_is_stopped_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "WALL_LIMIT_S", 0.2)
-    result = check("residual-block", doing(threading.Event().wait))
+    result = check("residual-block", doing(lambda: threading.Event().wait(5)))
     assert not result
     assert "it was still running after 0.2 seconds, so it was stopped" in str(result)
 
@@ -295,6 +295,26 @@ def test_a_check_leaves_settings_as_they_were(name: str) -> None:
         assert get() == other
     finally:
         put(before)
+
+
+def test_inside_a_check_settings_are_the_usual_ones() -> None:
+    usual = {
+        "dtype": torch.float32,
+        "threads": 1,
+        "gradients": True,
+        "device": "cpu",
+        "anomaly detection": (False, True),
+    }
+    before = {name: SETTINGS[name][0]() for name in usual}
+    try:
+        for name in usual:
+            SETTINGS[name][1](SETTINGS[name][2])
+        with transport.guarded():
+            inside = {name: SETTINGS[name][0]() for name in usual}
+    finally:
+        for name, value in before.items():
+            SETTINGS[name][1](value)
+    assert inside == usual
 
 
 def test_a_check_leaves_random_numbers_and_warnings_as_they_were() -> None:
@@ -494,6 +514,21 @@ def test_where_nothing_can_be_saved_the_check_still_answers(capsys: pytest.Captu
     saved.file().parent.write_text("a file where the folder should be", encoding="utf-8")
     assert check("residual-block", BasicBlock)
     assert "Progress could not be" in capsys.readouterr().out
+
+
+def test_progress_that_can_only_be_written_in_part_leaves_the_earlier_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError("the disk is full")
+
+    check("residual-block", BasicBlock)
+    before = saved.load()
+    monkeypatch.setattr(os, "fsync", full)
+    check("residual-block", BasicBlock)
+    assert "Progress could not be saved (the disk is full)." in capsys.readouterr().out
+    assert saved.load() == before
+    assert [path.name for path in saved.file().parent.iterdir()] == ["progress.json"]
 
 
 def test_the_progress_file_is_the_one_of_the_platform(tmp_path: Path) -> None:
