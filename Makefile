@@ -8,7 +8,7 @@ PAGE := _build/html/index.html
 TWO_AT_A_TIME := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help book test quick serve notebooks bank lint gradescope bench bench-training margins clean
+.PHONY: help book test quick serve notebooks bank salts lint gradescope bench bench-training margins clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -29,8 +29,11 @@ serve: book  ## show the built book at http://localhost:8000
 notebooks: $(READY)  ## write notebooks/ from chapters/ and exercises/, to be committed
 	@$(BIN)/python _ext/notebooks.py
 
+salts: $(READY)  ## the verdicts of all checks under twelve fillings of the weights, where make test tries four
+	SALTS=12 $(BIN)/pytest --numprocesses 2 tests/labutils/checks/test_banks.py -k salt
+
 bank: $(READY)  ## write what the checks' banks show: misconceptions, hints and the kill table
-	@$(BIN)/python -m tests.banks.write
+	@$(BIN)/python -m banks.write
 
 lint: $(READY)  ## ruff and pyright
 	$(BIN)/ruff check .

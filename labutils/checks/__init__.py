@@ -18,31 +18,40 @@ __all__ = ["Result", "check", "hint", "progress"]
 def check(exercise: str, *objects: Any) -> Result:
     """Say whether ``objects`` solve the exercise: what a sheet asks for, such as a class, in the sheet's order.
 
-    The result is true if they do, and says what failed first if not. It takes about a second. Nothing is raised,
-    unless the environment variable LABUTILS_STRICT is 1: then AssertionError where the exercise is not solved.
+    The result is true if they do, and says what failed first if not. It takes about a second. An interrupt ends it at
+    once: the result is false then, and no attempt is counted. Nothing is raised, unless the environment variable
+    LABUTILS_STRICT is 1: then AssertionError where the exercise is not solved, and KeyboardInterrupt at an interrupt.
     """
-    problem = _call_problem(exercise, objects)
+    strict = os.environ.get("LABUTILS_STRICT") == "1"
+    name = _name(exercise)
+    problem = _call_problem(name, objects)
     if problem:
-        result = Result(str(exercise), (CheckResult("call", "failed", problem),), 0, 0)
+        result = Result(name, (CheckResult("call", "failed", problem),), 0, 0)
     else:
-        definition = exercises.load(exercise)
-        result = _examined(definition, objects)
+        definition = exercises.load(name)
+        try:
+            result = _examined(definition, objects)
+        except KeyboardInterrupt:
+            if strict:
+                raise
+            return Result(definition.id, (CheckResult("check", "interrupted"),), 0, 0)
         if result.first_failure is None or result.first_failure.status != "error":
             saved.note(result)
         if not result.passed:
             result = replace(result, hint=_next_hint(definition))
-    if os.environ.get("LABUTILS_STRICT") == "1" and not result.passed:
+    if strict and not result.passed:
         raise AssertionError(str(result))
     return result
 
 
 def hint(exercise: str) -> None:
-    """Print the next hint of the exercise."""
-    if exercise not in exercises.IDS:
-        print(_unknown(exercise))
+    """Print the next hint of the exercise, or for an unknown one which there are. Nothing is raised."""
+    name = _name(exercise)
+    if name not in exercises.IDS:
+        print(_unknown(name))
         return
-    hints = engine.bank()[exercise]["hints"]
-    number = saved.note_hint(exercise, len(hints))
+    hints = engine.bank()[name]["hints"]
+    number = saved.note_hint(name, len(hints))
     print(f"Hint {number} of {len(hints)}: {hints[number - 1]}")
 
 
@@ -70,16 +79,16 @@ def _examined(definition: Exercise, objects: tuple[Any, ...]) -> Result:
             if result.first_failure is None or engine.is_unwritten(result.first_failure):
                 return result
             return replace(result, misconception=engine.misconception(exam, result))
-    except TimeUp:
-        failure = CheckResult("time", "failed", "it ran too long and was stopped")
+    except TimeUp as time_up:
+        failure = CheckResult("time", "failed", str(time_up))
         return Result(definition.id, (failure,), 0, definition.max_score)
 
 
-def _call_problem(exercise: object, objects: tuple[Any, ...]) -> str:
+def _call_problem(exercise: str, objects: tuple[Any, ...]) -> str:
     if exercise not in exercises.IDS:
         return _unknown(exercise)
-    names = exercises.load(str(exercise)).names
-    call = f"check({str(exercise)!r}, {', '.join(names)})"
+    names = exercises.load(exercise).names
+    call = f"check({exercise!r}, {', '.join(names)})"
     if len(objects) != len(names):
         return f"{len(objects)} objects were given; call {call}."
     for name, value in zip(names, objects, strict=True):
@@ -94,10 +103,17 @@ def _kind(value: object) -> str:
     return "None" if value is None else f"of type {type(value).__name__}"
 
 
-def _unknown(exercise: object) -> str:
-    near = difflib.get_close_matches(str(exercise)[:100], exercises.IDS, n=3, cutoff=0.4)
+def _name(exercise: object) -> str:
+    """What was given as an exercise's id: its text, or its type. None of the object's own methods is called."""
+    if issubclass(type(exercise), str):
+        return str.__str__(exercise)[:100]  # pyright: ignore[reportArgumentType]
+    return f"<{type(exercise).__name__}>"
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, exercises.IDS, n=3, cutoff=0.4) if name[:1] != "<" else []
     words = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(exercises.IDS)}."
-    return f"there is no exercise called {str(exercise)[:100]!r}: {words}"
+    return f"there is no exercise called {name!r}: {words}"
 
 
 def _next_hint(definition: Exercise) -> str:

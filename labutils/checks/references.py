@@ -16,7 +16,10 @@ def train_one_epoch(
     optimizer: torch.optim.Optimizer,
     loss_fn: Callable[[Tensor, Tensor], Tensor],
 ) -> float:
-    """One step a batch. The mean loss of all samples, each taken before its step."""
+    """One step a batch of images (N, C, H, W) and labels (N,). The mean loss of all samples, each before its step.
+
+    Raises ZeroDivisionError where there is no batch.
+    """
     model.train()
     loss_sum, count = 0.0, 0
     for images, labels in batches:
@@ -31,7 +34,10 @@ def train_one_epoch(
 
 @torch.no_grad()
 def evaluate(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> float:
-    """The share of images whose largest output is the label's."""
+    """The share, from 0 to 1, of images (N, C, H, W) whose largest output is that of their label (N,).
+
+    Raises ZeroDivisionError where there is no batch.
+    """
     model.eval()
     correct, count = 0, 0
     for images, labels in batches:
@@ -63,7 +69,10 @@ def count_macs(model: nn.Module, input_shape: tuple[int, ...]) -> int:
 
 
 def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """The weights (w1, w2, w3) of each path of a block whose 3x3 is grouped, in the groups' order."""
+    """The weights (w1, w2, w3) of each path of a block whose 3x3 is grouped, in the groups' order.
+
+    (C x d, in, 1, 1), (C x d, d, 3, 3), (out, C x d, 1, 1) -> C triples of (d, in, 1, 1), (d, d, 3, 3), (out, d, 1, 1).
+    """
     return list(zip(w1.chunk(cardinality), w2.chunk(cardinality), w3.chunk(cardinality, 1), strict=True))
 
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
-Status = Literal["passed", "failed", "blocked", "undecided", "error"]
+Status = Literal["passed", "failed", "blocked", "undecided", "error", "interrupted"]
 WORDS: dict[Status, str] = {
     "passed": "✓ passed",
     "failed": "✗ failed",
     "blocked": "– blocked",
     "undecided": "– not decided",
     "error": "! error in the check",
+    "interrupted": "– interrupted",
 }
 
 
@@ -53,6 +54,8 @@ class Result:
     @property
     def headline(self) -> str:
         """One line: the exercise and its points."""
+        if any(check.status == "interrupted" for check in self.checks):
+            return f"{self.exercise}: interrupted, so no attempt is counted"
         if not self.max_score:
             return f"{self.exercise}: not checked"
         end = ", solved" if self.passed else ""
@@ -83,7 +86,9 @@ class Result:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        rows = "".join(f"<tr><th scope='row'>{word}</th><td>{escape(text)}</td></tr>" for word, text in self.lines())
+        rows = "".join(
+            f"<tr><th scope='row'>{escape(word)}</th><td>{escape(text)}</td></tr>" for word, text in self.lines()
+        )
         return f"<table><caption>{escape(self.headline)}</caption><tbody>{rows}</tbody></table>"
 
 

@@ -2,14 +2,13 @@
 
 import contextlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_data_path
 
 from labutils.checks.result import Result
+from labutils.files import write_whole
 
 Entry = dict[str, int]
 
@@ -41,7 +40,7 @@ def load() -> dict[str, Entry]:
 
 
 def note(result: Result) -> None:
-    """Count an attempt and keep the best score."""
+    """Count an attempt and keep the best score, in points."""
     entries = load()
     entry = entries.setdefault(result.exercise, _new())
     entry["attempts"] += 1
@@ -61,13 +60,8 @@ def note_hint(exercise: str, last: int) -> int:
 
 def save(entries: dict[str, Entry]) -> None:
     """Replace the file in one step. Where that can't be done, say so and go on."""
-    path = file()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(handle, "w") as new:
-            json.dump(entries, new, indent=1)
-        Path(name).replace(path)
+        write_whole(file(), json.dumps(entries, indent=1))
     except OSError as error:
         print(f"Progress could not be saved ({error}).")
 

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import linecache
+import random
 import re
 import signal
 import threading
@@ -12,11 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from labutils.checks.probes import Facts, Unusable, observe
 
-SOFT_LIMIT_S = 10
+COMPUTING_LIMIT_S = 10
+WALL_LIMIT_S = 60
 LONGEST_MESSAGE = 300
 
 
@@ -47,19 +50,27 @@ class Local:
         self.objects = objects
 
     def observe(self, probe: str, args: tuple[Any, ...], shape: tuple[int, ...], salt: int, **options: Any) -> Facts:
-        """The facts that the probe found. Raises Failure for whatever the objects raise."""
+        """The facts that the probe found.
+
+        Raises Failure for whatever the objects raise, but for a KeyboardInterrupt and for TimeUp, which end the exam.
+        """
         try:
             return observe(probe, self.objects, args, shape, salt, **options)
-        except Unusable as error:
-            raise Failure("Unusable", str(error), str(error)) from None
-        except TimeUp:
-            raise Failure("TimeUp", f"it was still running after {SOFT_LIMIT_S} seconds, so it was stopped") from None
+        except (KeyboardInterrupt, TimeUp):
+            raise
         except BaseException as error:
-            raise Failure(type(error).__name__, describe(error), text_of(error)) from None
+            raise failure_of(error) from None
 
 
 class TimeUp(BaseException):
-    """The soft time limit is over."""
+    """A time limit is over. The message says which one, to the learner."""
+
+
+def failure_of(error: BaseException) -> Failure:
+    """What a learner's code raised, as a failure."""
+    if isinstance(error, Unusable):
+        return Failure("Unusable", str(error), str(error))
+    return Failure(type(error).__name__, describe(error), text_of(error))
 
 
 def describe(error: BaseException) -> str:
@@ -101,46 +112,89 @@ class Sink(io.TextIOBase):
 
 @contextlib.contextmanager
 def guarded() -> Iterator[None]:
-    """Keep what runs inside from changing PyTorch's settings, printing, warning, and running beyond the soft limit.
+    """Keep what runs inside from changing settings, printing, warning, and running beyond the limits.
 
-    One thread is enough: what the checks compute is so small that a second one only waits.
+    What is set back is what the next cell would notice: PyTorch's settings and all random numbers. Raises TimeUp inside
+    when a limit is reached. One thread is enough: what the checks compute is so small that a second one only waits.
     """
-    dtype, grad, threads = torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads()
     sink = Sink()
     with (
-        torch.random.fork_rng(devices=[]),
+        kept_settings(),
+        kept_random_states(),
         warnings.catch_warnings(),
         contextlib.redirect_stdout(sink),
         contextlib.redirect_stderr(sink),
-        torch.device("cpu"),
         soft_limit(),
     ):
         warnings.simplefilter("ignore")
+        torch.set_default_device("cpu")
         torch.set_default_dtype(torch.float32)
         torch.set_num_threads(1)
-        try:
-            with torch.enable_grad():
-                yield
-        finally:
-            torch.set_default_dtype(dtype)
-            torch.set_grad_enabled(grad)
-            torch.set_num_threads(threads)
+        torch.autograd.set_detect_anomaly(False)
+        torch.set_grad_enabled(True)
+        yield
+
+
+@contextlib.contextmanager
+def kept_settings() -> Iterator[None]:
+    """Set PyTorch's global settings back at the end."""
+    device = torch.empty(0).device  # torch.get_default_device fails in torch 2.4 where none was set
+    dtype, grad, threads = torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads()
+    anomaly = torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()
+    determinism = torch.get_deterministic_debug_mode()
+    try:
+        yield
+    finally:
+        torch.set_default_device(None if device.type == "cpu" else device)
+        torch.set_default_dtype(dtype)
+        torch.set_grad_enabled(grad)
+        torch.set_num_threads(threads)
+        torch.autograd.set_detect_anomaly(*anomaly)
+        if torch.get_deterministic_debug_mode() != determinism:  # setting it imports much
+            torch.set_deterministic_debug_mode(determinism)
+
+
+@contextlib.contextmanager
+def kept_random_states() -> Iterator[None]:
+    """Set the random numbers of PyTorch, NumPy and Python back at the end."""
+    ours, theirs = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        random.setstate(ours)
+        np.random.set_state(theirs)
 
 
 @contextlib.contextmanager
 def soft_limit() -> Iterator[None]:
-    """Raise TimeUp inside after the limit, where the platform has timers and this is the main thread."""
+    """Raise TimeUp inside after COMPUTING_LIMIT_S of the process's own time, and after WALL_LIMIT_S by the clock.
+
+    So a busy machine fails nobody, and what computes nothing, such as ``input``, ends as well. Where the platform has
+    no timers, and outside the main thread, there is no limit.
+    """
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
         return
+    with (
+        _alarm(signal.ITIMER_PROF, signal.SIGPROF, COMPUTING_LIMIT_S, "seconds of computing"),
+        _alarm(signal.ITIMER_REAL, signal.SIGALRM, WALL_LIMIT_S, "seconds"),
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def _alarm(timer: int, number: signal.Signals, limit: float, unit: str) -> Iterator[None]:
+    """Raise TimeUp inside when the timer has counted to the limit. Its earlier use goes on at the end."""
 
     def stop(_signal: int, _frame: object) -> None:
-        raise TimeUp
+        raise TimeUp(f"it was still running after {limit} {unit}, so it was stopped")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, SOFT_LIMIT_S, 1)  # again each second: an `except:` may have caught the first
+    handler = signal.signal(number, stop)
+    before = signal.setitimer(timer, limit, 1)  # again each second: an `except:` may have caught the first
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(timer, 0)
+        signal.signal(number, handler or signal.SIG_DFL)  # None: it was not Python's, and can't be had back
+        signal.setitimer(timer, *before)

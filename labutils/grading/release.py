@@ -88,7 +88,7 @@ def verify(sheet: str, limits: Limits) -> list[str]:
         solved = nbformat.writes(notebooks.notebook(page, solved=True)).encode()
         untouched = notebooks.written(page).encode()
         problems = _graded(sheet, exercises, solved, untouched, limits)
-        banks: Any = import_module("tests.banks")
+        banks: Any = import_module("banks")
         return problems + [
             problem for exercise in exercises for problem in _bank(exercise, banks.programs(exercise.id))
         ]

@@ -342,8 +342,6 @@ class Remote:
         kind, message, raised = (" ".join(str(text).split()) for text in texts)
         self.out_of_memory |= answer.get("memory") is True
         self.unbound |= kind == "Unbound"
-        if kind in ("TimeUp", "KeyboardInterrupt"):
-            kind = "Interrupted"
         raise Failure(kind[:100], message[: 2 * 300 + 200], raised[:320])
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from banks.hostile import RIGHT, Attack, Outcome
 from tests.conftest import ROOT
-from tests.hostile import NO_SKIP, RIGHT, Attack, Outcome
 
 FOLLOWS_S = 3  # how long an attack may go on before it counts as hanging; an honest submission takes a tenth of it
 START_S = 120
@@ -152,6 +152,3 @@ def _kill_session(session: int) -> None:
                 process.kill()
         if all(process.status() == psutil.STATUS_ZOMBIE for process in found if process.is_running()):
             return
-
-
-__all__ = ["NO_SKIP", "content", "folder_of_a_batch", "sleepers", "unprotected"]

@@ -1,7 +1,7 @@
 """Exercise ``bottleneck``: ResNet-50's block."""
 
 from labutils import models
-from labutils.checks import common
+from labutils.checks import module_checks
 from labutils.checks.engine import Case, Exercise
 
 IDENTITY = Case((16, 4), (2, 16, 6, 6))
@@ -29,18 +29,18 @@ EXERCISE = Exercise(
     reference=lambda: (models.Bottleneck,),
     cases=CASES,
     checks=(
-        common.builds(),
-        common.shape(1, SHAPES, explanatory=True),
-        common.count(1, COUNT),
-        common.input_kept(1, explanatory=True),
-        common.own_weights(1),
-        common.silenced(1, "relu(x)", SHORTCUT, (IDENTITY,), explanatory=True),
-        common.train_output(1, NUMERICS, explanatory=True),
-        common.eval_output(1, STATISTICS, explanatory=True),
-        common.input_gradient(1, "The gradient's way back to the input is cut, such as by detach or no_grad."),
-        common.weight_gradients(1, "Some layer is made, but another is used in its place.", explanatory=True),
-        common.statistics_move(1),
+        module_checks.builds(),
+        module_checks.shape(1, SHAPES, explanatory=True),
+        module_checks.count(1, COUNT),
+        module_checks.input_kept(1, explanatory=True),
+        module_checks.own_weights(1),
+        module_checks.silenced(1, "relu(x)", SHORTCUT, (IDENTITY,), explanatory=True),
+        module_checks.train_output(1, NUMERICS, explanatory=True),
+        module_checks.eval_output(1, STATISTICS, explanatory=True),
+        module_checks.input_gradient(1, "The gradient's way back to the input is cut, such as by detach or no_grad."),
+        module_checks.weight_gradients(1, "Some layer is made, but another is used in its place.", explanatory=True),
+        module_checks.statistics_move(1),
     ),
-    fingerprint={**common.FINGERPRINT, "running": ("moves",)},
+    fingerprint={**module_checks.FINGERPRINT, "running": ("moves",)},
     requires=("residual-block",),
 )

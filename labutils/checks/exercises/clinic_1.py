@@ -1,7 +1,7 @@
 """Exercise ``clinic-1``: the stride in every block of a stage."""
 
 from labutils import models
-from labutils.checks import common
+from labutils.checks import module_checks
 from labutils.checks.engine import Case, Exercise
 
 
@@ -35,13 +35,13 @@ EXERCISE = Exercise(
     reference=lambda: (staged_net,),
     cases=CASES,
     checks=(
-        common.builds(),
-        common.shape(1, SHAPES, explanatory=True),
-        common.count(2, COUNT),
-        common.train_output(3, NUMERICS, explanatory=True),
-        common.eval_output(2, "In evaluation mode, every BN uses its running statistics."),
-        common.weight_gradients(2, "Some block is made, but another one is called in its place."),
+        module_checks.builds(),
+        module_checks.shape(1, SHAPES, explanatory=True),
+        module_checks.count(2, COUNT),
+        module_checks.train_output(3, NUMERICS, explanatory=True),
+        module_checks.eval_output(2, "In evaluation mode, every BN uses its running statistics."),
+        module_checks.weight_gradients(2, "Some block is made, but another one is called in its place."),
     ),
-    fingerprint=common.FINGERPRINT,
+    fingerprint=module_checks.FINGERPRINT,
     all_or_nothing=True,
 )

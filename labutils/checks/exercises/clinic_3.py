@@ -1,7 +1,7 @@
 """Exercise ``clinic-3``: the ReLU before the addition."""
 
 from labutils import models
-from labutils.checks import common
+from labutils.checks import module_checks
 from labutils.checks.engine import Case, Check, Exam, Exercise
 
 
@@ -38,16 +38,16 @@ EXERCISE = Exercise(
     reference=lambda: (pair_block,),
     cases=CASES,
     checks=(
-        common.builds(),
-        common.shape(1, SHAPES, explanatory=True),
-        common.count(2, COUNT),
-        common.input_kept(0, explanatory=True),
-        common.silenced(2, "relu(x)", SHORTCUT, CASES),
+        module_checks.builds(),
+        module_checks.shape(1, SHAPES, explanatory=True),
+        module_checks.count(2, COUNT),
+        module_checks.input_kept(0, explanatory=True),
+        module_checks.silenced(2, "relu(x)", SHORTCUT, CASES),
         Check("large values", 1, large_values, LARGE, ("shape",)),
-        common.train_output(2, NUMERICS, explanatory=True),
-        common.eval_output(1, "In evaluation mode, every BN uses its running statistics."),
-        common.weight_gradients(1, "The way back to some layer is cut, or another one is called in its place."),
+        module_checks.train_output(2, NUMERICS, explanatory=True),
+        module_checks.eval_output(1, "In evaluation mode, every BN uses its running statistics."),
+        module_checks.weight_gradients(1, "The way back to some layer is cut, or another one is called in its place."),
     ),
-    fingerprint=common.FINGERPRINT,
+    fingerprint=module_checks.FINGERPRINT,
     all_or_nothing=True,
 )

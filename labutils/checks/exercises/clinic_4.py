@@ -1,7 +1,7 @@
 """Exercise ``clinic-4``: the stride on the first 1x1."""
 
 from labutils import models
-from labutils.checks import common
+from labutils.checks import module_checks
 from labutils.checks.engine import Case, Exercise
 
 CASES = (
@@ -30,15 +30,15 @@ EXERCISE = Exercise(
     reference=lambda: (models.Bottleneck,),
     cases=CASES,
     checks=(
-        common.builds(),
-        common.shape(1, SHAPES, explanatory=True),
-        common.count(2, COUNT),
-        common.input_kept(0, explanatory=True),
-        common.train_output(3, NUMERICS, explanatory=True),
-        common.eval_output(1, "In evaluation mode, every BN uses its running statistics."),
-        common.weight_gradients(2, "The way back to some layer is cut, or another one is called in its place."),
-        common.input_gradient(1, "The gradient's way back to the input is cut, such as by detach or no_grad."),
+        module_checks.builds(),
+        module_checks.shape(1, SHAPES, explanatory=True),
+        module_checks.count(2, COUNT),
+        module_checks.input_kept(0, explanatory=True),
+        module_checks.train_output(3, NUMERICS, explanatory=True),
+        module_checks.eval_output(1, "In evaluation mode, every BN uses its running statistics."),
+        module_checks.weight_gradients(2, "The way back to some layer is cut, or another one is called in its place."),
+        module_checks.input_gradient(1, "The gradient's way back to the input is cut, such as by detach or no_grad."),
     ),
-    fingerprint={**common.FINGERPRINT, "train": ("output", "gradients", "input_gradient")},
+    fingerprint={**module_checks.FINGERPRINT, "train": ("output", "gradients", "input_gradient")},
     all_or_nothing=True,
 )

@@ -1,6 +1,6 @@
 """Exercise ``clinic-5``: the block that is never used."""
 
-from labutils.checks import common, references
+from labutils.checks import module_checks, references
 from labutils.checks.engine import Case, Exercise
 
 CASES = (
@@ -31,13 +31,13 @@ EXERCISE = Exercise(
     reference=lambda: (references.build_net,),
     cases=CASES,
     checks=(
-        common.builds(BUILDS),
-        common.shape(1, SHAPES, explanatory=True),
-        common.count(2, COUNT),
-        common.train_output(3, NUMERICS, explanatory=True),
-        common.eval_output(2, "In evaluation mode, the stem's BN uses its running statistics."),
-        common.weight_gradients(2, "Some block is made, but another one is called in its place."),
+        module_checks.builds(BUILDS),
+        module_checks.shape(1, SHAPES, explanatory=True),
+        module_checks.count(2, COUNT),
+        module_checks.train_output(3, NUMERICS, explanatory=True),
+        module_checks.eval_output(2, "In evaluation mode, the stem's BN uses its running statistics."),
+        module_checks.weight_gradients(2, "Some block is made, but another one is called in its place."),
     ),
-    fingerprint=common.FINGERPRINT,
+    fingerprint=module_checks.FINGERPRINT,
     all_or_nothing=True,
 )

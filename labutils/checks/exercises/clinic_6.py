@@ -1,6 +1,6 @@
 """Exercise ``clinic-6``: the shortcut that loses its negative values."""
 
-from labutils.checks import common, references
+from labutils.checks import module_checks, references
 from labutils.checks.engine import Case, Exercise
 
 CASES = (Case((8,), (2, 8, 6, 6)),)
@@ -15,15 +15,15 @@ EXERCISE = Exercise(
     reference=lambda: (references.PreBlock,),
     cases=CASES,
     checks=(
-        common.builds(),
-        common.shape(1, SHAPES, explanatory=True),
-        common.count(2, COUNT, explanatory=True),
-        common.input_kept(2),
-        common.silenced(1, "x", "Something stands on the shortcut, or behind the addition.", CASES),
-        common.train_output(2, NUMERICS, explanatory=True),
-        common.eval_output(1, NUMERICS, explanatory=True),
-        common.weight_gradients(1, "The way back to some layer is cut, or another one is called in its place."),
+        module_checks.builds(),
+        module_checks.shape(1, SHAPES, explanatory=True),
+        module_checks.count(2, COUNT, explanatory=True),
+        module_checks.input_kept(2),
+        module_checks.silenced(1, "x", "Something stands on the shortcut, or behind the addition.", CASES),
+        module_checks.train_output(2, NUMERICS, explanatory=True),
+        module_checks.eval_output(1, NUMERICS, explanatory=True),
+        module_checks.weight_gradients(1, "The way back to some layer is cut, or another one is called in its place."),
     ),
-    fingerprint={**common.FINGERPRINT, "evaluation": ("output", "input")},
+    fingerprint={**module_checks.FINGERPRINT, "evaluation": ("output", "input")},
     all_or_nothing=True,
 )

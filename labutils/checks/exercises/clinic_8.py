@@ -1,6 +1,7 @@
 """Exercise ``clinic-8``: the accuracy that depends on the batches' sizes."""
 
-from labutils.checks import common, references
+from labutils.checks import references
+from labutils.checks.comparison import difference
 from labutils.checks.engine import Case, Check, Exam, Exercise
 from labutils.checks.exercises import training_loop
 
@@ -24,7 +25,7 @@ def counted(exam: Exam, case: Case) -> str:
     if problem:
         return problem
     seen, expected = exam.seen("close_scores", case)["accuracy"], exam.expected("close_scores", case)["accuracy"]
-    if not common.difference([seen], [expected]):
+    if not difference([seen], [expected]):
         return ""
     return f"where all scores are below zero and close together, expected the accuracy {expected:.4f}, got {seen:.4f}"
 

@@ -1,6 +1,6 @@
 """Exercise ``pre-activation``: the block of 2016."""
 
-from labutils.checks import common, references
+from labutils.checks import module_checks, references
 from labutils.checks.engine import Case, Exercise
 
 IDENTITY = Case((8, 8), (2, 8, 6, 6))
@@ -27,18 +27,18 @@ EXERCISE = Exercise(
     reference=lambda: (references.PreActBlock,),
     cases=CASES,
     checks=(
-        common.builds(),
-        common.shape(1, SHAPES, explanatory=True),
-        common.count(1, COUNT),
-        common.input_kept(1, explanatory=True),
-        common.silenced(
+        module_checks.builds(),
+        module_checks.shape(1, SHAPES, explanatory=True),
+        module_checks.count(1, COUNT),
+        module_checks.input_kept(1, explanatory=True),
+        module_checks.silenced(
             2, "x", "Nothing stands on the shortcut, and nothing follows the addition.", (IDENTITY,), explanatory=True
         ),
-        common.train_output(1, NUMERICS, explanatory=True),
-        common.eval_output(1, NUMERICS),
-        common.input_gradient(1, NUMERICS, explanatory=True),
-        common.weight_gradients(1, NUMERICS),
-        common.statistics_move(1),
+        module_checks.train_output(1, NUMERICS, explanatory=True),
+        module_checks.eval_output(1, NUMERICS),
+        module_checks.input_gradient(1, NUMERICS, explanatory=True),
+        module_checks.weight_gradients(1, NUMERICS),
+        module_checks.statistics_move(1),
     ),
-    fingerprint={**common.FINGERPRINT, "running": ("moves",)},
+    fingerprint={**module_checks.FINGERPRINT, "running": ("moves",)},
 )

@@ -1,7 +1,7 @@
 """Exercise ``residual-block``: ResNet-18's block."""
 
 from labutils import models
-from labutils.checks import common
+from labutils.checks import module_checks
 from labutils.checks.engine import Case, Exercise
 
 IDENTITY = Case((8, 8), (2, 8, 6, 6))
@@ -29,20 +29,20 @@ EXERCISE = Exercise(
     reference=lambda: (models.BasicBlock,),
     cases=CASES,
     checks=(
-        common.builds(),
-        common.shape(0, SHAPES, explanatory=True),
-        common.count(1, COUNT),
-        common.input_kept(1, explanatory=True),
-        common.own_weights(1, explanatory=True),
-        common.silenced(
+        module_checks.builds(),
+        module_checks.shape(0, SHAPES, explanatory=True),
+        module_checks.count(1, COUNT),
+        module_checks.input_kept(1, explanatory=True),
+        module_checks.own_weights(1, explanatory=True),
+        module_checks.silenced(
             1, "relu(x)", "The shortcut is missing, or something stands on it.", (IDENTITY,), explanatory=True
         ),
-        common.train_output(1, NUMERICS, explanatory=True),
-        common.eval_output(1, NUMERICS),
-        common.input_gradient(1, NUMERICS, explanatory=True),
-        common.weight_gradients(1, NUMERICS, explanatory=True),
-        common.statistics_move(1),
-        common.reloads(1),
+        module_checks.train_output(1, NUMERICS, explanatory=True),
+        module_checks.eval_output(1, NUMERICS),
+        module_checks.input_gradient(1, NUMERICS, explanatory=True),
+        module_checks.weight_gradients(1, NUMERICS, explanatory=True),
+        module_checks.statistics_move(1),
+        module_checks.reloads(1),
     ),
-    fingerprint={**common.FINGERPRINT, "running": ("moves",)},
+    fingerprint={**module_checks.FINGERPRINT, "running": ("moves",)},
 )

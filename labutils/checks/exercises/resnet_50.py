@@ -1,8 +1,8 @@
 """Exercise ``resnet-50``: the net for large images, for any block."""
 
 from labutils import models
-from labutils.checks import common
-from labutils.checks.common import difference
+from labutils.checks import module_checks
+from labutils.checks.comparison import difference
 from labutils.checks.engine import Case, Check, Exam, Exercise
 
 SMALL = "given:[1, 2, 1, 1]"
@@ -57,16 +57,16 @@ EXERCISE = Exercise(
     reference=lambda: (models.ResNet,),
     cases=CASES,
     checks=(
-        common.builds(
+        module_checks.builds(
             "ResNet(block, layers) must work, and each block is made by block(in_channels, channels, stride): the "
             "first two by position, since other blocks call them by other names."
         ),
-        common.shape(1, SHAPES, explanatory=True),
-        common.count(1, COUNT, explanatory=True),
-        common.train_output(2, NUMERICS, explanatory=True),
+        module_checks.shape(1, SHAPES, explanatory=True),
+        module_checks.count(1, COUNT, explanatory=True),
+        module_checks.train_output(2, NUMERICS, explanatory=True),
         evaluation_output(2),
-        common.weight_gradients(2, "Some part is cut off from the gradient, such as by detach or no_grad."),
-        common.statistics_move(1, CASES[:1]),
+        module_checks.weight_gradients(2, "Some part is cut off from the gradient, such as by detach or no_grad."),
+        module_checks.statistics_move(1, CASES[:1]),
         full_size(1),
     ),
     fingerprint={"train": ("output", "gradients"), "one_colour": ("output",)},

@@ -3,8 +3,8 @@
 from collections import Counter
 from dataclasses import replace
 
-from labutils.checks import common, references
-from labutils.checks.common import difference
+from labutils.checks import module_checks, references
+from labutils.checks.comparison import difference
 from labutils.checks.engine import UNDECIDED, Case, Check, Exam, Exercise
 
 # Group widths are multiples of the periodic fill's period, so that paths written one by one hold equal weights, too.
@@ -71,17 +71,17 @@ EXERCISE = Exercise(
     reference=lambda: (references.ResNeXtBlock,),
     cases=CASES,
     checks=(
-        common.builds(),
-        common.shape(1, SHAPES, explanatory=True),
-        common.count(2, COUNT),
-        common.input_kept(1, explanatory=True),
-        common.silenced(1, "relu(x)", SHORTCUT, (IDENTITY,), explanatory=True),
-        decided(common.train_output(1, NUMERICS, explanatory=True), "train", "output"),
-        decided(common.eval_output(1, STATISTICS), "evaluation", "output"),
-        common.all_rows_learn(1, "The way back to some layer is cut, or another layer is used in its place."),
-        decided(common.input_gradient(1, GRADIENT), "train", "input_gradient"),
-        common.statistics_move(1),
+        module_checks.builds(),
+        module_checks.shape(1, SHAPES, explanatory=True),
+        module_checks.count(2, COUNT),
+        module_checks.input_kept(1, explanatory=True),
+        module_checks.silenced(1, "relu(x)", SHORTCUT, (IDENTITY,), explanatory=True),
+        decided(module_checks.train_output(1, NUMERICS, explanatory=True), "train", "output"),
+        decided(module_checks.eval_output(1, STATISTICS), "evaluation", "output"),
+        module_checks.all_rows_learn(1, "The way back to some layer is cut, or another layer is used in its place."),
+        decided(module_checks.input_gradient(1, GRADIENT), "train", "input_gradient"),
+        module_checks.statistics_move(1),
     ),
-    fingerprint={**common.FINGERPRINT, "train": ("output", "gradients", "input_gradient")},
+    fingerprint={**module_checks.FINGERPRINT, "train": ("output", "gradients", "input_gradient")},
     requires=("bottleneck",),
 )

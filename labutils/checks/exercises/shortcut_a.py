@@ -1,7 +1,8 @@
 """Exercise ``shortcut-a``: option A, the shortcut without parameters."""
 
 from labutils import models
-from labutils.checks import common
+from labutils.checks import module_checks
+from labutils.checks.comparison import difference
 from labutils.checks.engine import Case, Check, Exam, Exercise
 
 CASES = (
@@ -26,14 +27,14 @@ def pixels_kept(exam: Exam, case: Case) -> str:
     """The existing channels hold every stride-th pixel, as it was."""
     before, stride = case.args[0], case.args[2]
     seen, expected = (observe("as_made", case)["output"][:, :before] for observe in (exam.seen, exam.expected))
-    problem = common.difference(seen, expected).removeprefix("under equal weights ")
+    problem = difference(seen, expected).removeprefix("under equal weights ")
     return f"the first {before} channels should be x[:, :, ::{stride}, ::{stride}]; {problem}" if problem else ""
 
 
 def gradient_kept(exam: Exam, case: Case) -> str:
     """The gradient comes back to the pixels that were kept."""
     seen, expected = (observe("as_made", case)["input_gradient"] for observe in (exam.seen, exam.expected))
-    problem = common.difference(seen, expected).removeprefix("under equal weights ")
+    problem = difference(seen, expected).removeprefix("under equal weights ")
     return f"the gradient that comes back to the input is off; {problem}" if problem else ""
 
 
@@ -44,14 +45,16 @@ EXERCISE = Exercise(
     reference=lambda: (models.PadShortcut,),
     cases=CASES,
     checks=(
-        common.builds(),
-        common.refuses(1, REFUSED, "Zeros can only add channels. Raise ValueError in __init__ where some would go."),
-        common.shape(
+        module_checks.builds(),
+        module_checks.refuses(
+            1, REFUSED, "Zeros can only add channels. Raise ValueError in __init__ where some would go."
+        ),
+        module_checks.shape(
             1,
             "The last two axes shrink by the stride, whatever the channels do; the axis of channels grows.",
             explanatory=True,
         ),
-        common.count(1, "Option A has nothing to train: neither a convolution nor a parameter of zeros."),
+        module_checks.count(1, "Option A has nothing to train: neither a convolution nor a parameter of zeros."),
         Check(
             "zeros after",
             2,
@@ -74,7 +77,7 @@ EXERCISE = Exercise(
             "The input was detached, or copied where no gradient is recorded.",
             ("shape",),
         ),
-        common.double(1),
+        module_checks.double(1),
     ),
     fingerprint={"as_made": ("output", "input_gradient"), "swapped": ("raised", "raised_by_forward")},
 )

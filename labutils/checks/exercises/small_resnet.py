@@ -1,52 +1,21 @@
 """Exercise ``small-resnet``: the net for small images, with option B."""
 
-from labutils.checks import common, references
-from labutils.checks.engine import Case, Exercise
+from labutils.checks import module_checks, references, small_nets
 
-CASES = (
-    Case((8,), (2, 1, 9, 9), explanatory=True),
-    Case((20, 7, 3, 4), (3, 3, 12, 6)),
-)
-ONE_IMAGE = Case((8,), (1, 1, 9, 9), "SmallResNet(8) with a batch of one image")
-REFUSED = (Case((10,)), Case((2,)), Case((-4,), explanatory=True))
-SHAPES = "The arguments are depth, num_classes, in_channels and width, in this order, and any image size has to work."
-COUNT = (
-    "A stem, three stages of n blocks, a linear layer with bias; a projection stands in the first block of stages 2 "
-    "and 3 and nowhere else."
-)
-MAPS = "The stride is 2 in the first block of stages 2 and 3, and 1 everywhere else; the stem has no pooling."
-NUMERICS = "The layers are there, but are not joined as specified: look at the stem, the blocks' order and the pooling."
-
-EXERCISE = Exercise(
-    id="small-resnet",
-    sheet="02-small-resnet",
-    names=("SmallResNet",),
-    reference=lambda: (references.SmallResNet,),
-    cases=CASES,
-    checks=(
-        common.builds(),
-        common.refuses(
-            1,
-            REFUSED,
-            "A depth is right if (depth - 2) / 6 is whole and at least 1. Raise ValueError in __init__ for any other.",
-        ),
-        common.shape(1, SHAPES, (*CASES, ONE_IMAGE)),
-        common.count(1, COUNT),
-        common.shortcuts(
-            "shortcuts",
-            1,
-            "In every block, the input is added to what the two convolutions make of it.",
-            explanatory=True,
-        ),
-        common.map_sizes(1, MAPS),
-        common.train_output(1, NUMERICS, explanatory=True),
-        common.eval_output(1, NUMERICS, explanatory=True),
-        common.input_gradient(1, NUMERICS, explanatory=True),
-        common.weight_gradients(
-            1, "Every layer is used once in a pass: look for one that is used twice.", explanatory=True
-        ),
-        common.statistics_move(1),
+EXERCISE = small_nets.exercise(
+    "small-resnet",
+    "SmallResNet",
+    references.SmallResNet,
+    shapes="The arguments are depth, num_classes, in_channels and width, in this order, and any image size has "
+    "to work.",
+    count="A stem, three stages of n blocks, a linear layer with bias; a projection stands in the first block of "
+    "stages 2 and 3 and nowhere else.",
+    shortcuts=module_checks.shortcuts(
+        "shortcuts", 1, "In every block, the input is added to what the two convolutions make of it.", explanatory=True
     ),
-    fingerprint={**common.FINGERPRINT, "other_depths": ("raised",)},
-    requires=("residual-block",),
+    maps="The stride is 2 in the first block of stages 2 and 3, and 1 everywhere else; the stem has no pooling.",
+    numerics="The layers are there, but are not joined as specified: look at the stem, the blocks' order and the "
+    "pooling.",
+    gradients_explain=True,
+    requires="residual-block",
 )

@@ -3,7 +3,7 @@
 from itertools import zip_longest
 
 from labutils.checks import references
-from labutils.checks.common import difference
+from labutils.checks.comparison import difference
 from labutils.checks.engine import Case, Check, Exam, Exercise
 
 

@@ -5,7 +5,7 @@ import math
 import torch._dynamo  # noqa: F401  # the first optimizer would import it, which takes a second of the time limit
 
 from labutils.checks import references
-from labutils.checks.common import difference
+from labutils.checks.comparison import difference
 from labutils.checks.engine import Case, Check, Exam, Exercise
 
 CASES = (

@@ -64,6 +64,7 @@ class Watched(nn.Module):
 def labelled(args: Args, image: Shape, salt: int, training: bool) -> Iterable[Batch]:
     """Batches of the sizes ``args[1:]``, in a list or, where ``args[0]`` is "iterator", to be read only once.
 
+    Each holds images (size, *image), ``image`` being (C, H, W), and labels (size,).
     Labels are what a fresh net thinks most likely for all of the first batch, every second of the next and so on, and
     least likely for the others, so that the batches' losses and accuracies lie far apart.
     """
@@ -232,7 +233,10 @@ NETS: dict[str, Any] = {"plain": plain, "grouped": grouped, "reused": Reused, "p
 
 
 def net(args: Args, input_shape: Shape, salt: int) -> nn.Module:
-    """The net called ``args[0]``, in the mode ``args[1]``; a stem can differ. Its width depends on the salt."""
+    """The net called ``args[0]``, in the mode ``args[1]``; a stem can differ. Its width depends on the salt.
+
+    ``input_shape`` is (C, H, W).
+    """
     model: nn.Module = NETS[args[0]](input_shape[0], 4 * (2 + salt % 3))
     fill(model, salt)
     model.train(args[1].startswith("training"))
@@ -264,7 +268,10 @@ def macs(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
 
 
 def triples(objects: Objects, args: Args, salt: int) -> tuple[list[list[Tensor]], Facts]:
-    """What ``split_paths`` returns, and in words what it is. There are no triples where it is something else."""
+    """What ``split_paths`` returns, and in words what it is. There are no triples where it is something else.
+
+    ``args`` are in, C, d and out. The weights given are (C x d, in, 1, 1), (C x d, d, 3, 3) and (out, C x d, 1, 1).
+    """
     in_channels, cardinality, width, out_channels = args
     inner = cardinality * width
     weights = (

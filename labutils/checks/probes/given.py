@@ -111,7 +111,7 @@ PREFIX = "given:"
 
 
 def resolve(args: tuple[Any, ...]) -> list[Any]:
-    """The arguments with what is given in place of its name."""
+    """The arguments with what is given in place of its name. Raises KeyError for an unknown name."""
     return [
         _given(arg.removeprefix(PREFIX)) if isinstance(arg, str) and arg.startswith(PREFIX) else arg for arg in args
     ]

@@ -31,7 +31,11 @@ def probe(function: Callable[..., Facts]) -> Callable[..., Facts]:
 
 
 def observe(name: str, objects: Objects, args: Args, input_shape: Shape, salt: int, **options: Any) -> Facts:
-    """The facts that a probe finds. Random numbers start from the salt each time, so that chance plays no part."""
+    """The facts that a probe finds. Random numbers start from the salt each time, so that chance plays no part.
+
+    ``input_shape`` is (N, C, H, W), or (C, H, W) where the probe makes the batches. Raises Unusable where the objects
+    give what can't be used, and whatever they raise themselves.
+    """
     torch.manual_seed(salt)
     return PROBES[name](objects, args, input_shape, salt, **options)
 
@@ -58,7 +62,7 @@ def output_of(model: nn.Module, x: Tensor) -> Tensor:
 
 
 def complete(objects: Objects, args: Args, input_shape: Shape, salt: int) -> nn.Module:
-    """A fresh module, after a forward pass where layers wait for one to get their parameters."""
+    """A fresh module, after a forward pass where layers wait for one to get their parameters. Raises Unusable."""
     model = made(objects, args)
     if any(isinstance(parameter, UninitializedParameter) for parameter in model.parameters()):
         with torch.no_grad():
@@ -67,7 +71,7 @@ def complete(objects: Objects, args: Args, input_shape: Shape, salt: int) -> nn.
 
 
 def prepared(objects: Objects, args: Args, input_shape: Shape, salt: int, periodic: bool = False) -> nn.Module:
-    """A fresh module whose parameters and statistics have the values of :func:`fill`."""
+    """A fresh module whose parameters and statistics have the values of :func:`fill`. Raises Unusable."""
     model = complete(objects, args, input_shape, salt)
     fill(model, salt, periodic)
     return model.train()

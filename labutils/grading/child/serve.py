@@ -131,9 +131,12 @@ class Server:
         packed = self.wire.decode(json.dumps(request["call"]).encode(), b"")
         with self.transport.guarded():
             local = self.transport.Local(objects)
-            return local.observe(
-                request["probe"], packed["args"], packed["shape"], request["salt"], **packed["options"]
-            )
+            try:
+                return local.observe(
+                    request["probe"], packed["args"], packed["shape"], request["salt"], **packed["options"]
+                )
+            except (KeyboardInterrupt, self.transport.TimeUp) as error:  # here, only the submission raises them
+                raise self.transport.failure_of(error) from None
 
 
 def main(largest: int) -> None:

@@ -2,21 +2,27 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
+import threading
 import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from banks import programs
 from labutils import check, hint, progress
 from labutils.checks import engine, exercises, saved, transport
-from labutils.checks.result import CheckResult, Result
+from labutils.checks.result import CheckResult, Result, Table
 from labutils.models import BasicBlock
 
 
@@ -97,13 +103,18 @@ def returning(value: Any) -> type[nn.Module]:
     return Block
 
 
-def looping() -> type[nn.Module]:
+def doing(work: Callable[[], object]) -> type[nn.Module]:
     class Block(BasicBlock):
         def forward(self, x: Tensor) -> Tensor:
-            while True:
-                pass
+            work()
+            return super().forward(x)
 
     return Block
+
+
+def loop() -> None:
+    while True:
+        pass
 
 
 def printing() -> type[nn.Module]:
@@ -132,7 +143,6 @@ def printing() -> type[nn.Module]:
         (lambda: BasicBlock(8, 8), "it raised TypeError"),
         (raising(RuntimeError("no luck")), "it raised RuntimeError: no luck (in the line `raise error`)"),
         (raising(SystemExit(3)), "it raised SystemExit: 3"),
-        (raising(KeyboardInterrupt()), "it raised KeyboardInterrupt"),
         (raising(MemoryError()), "it raised MemoryError"),
         (raising(NotImplementedError()), "Block.forward is not written yet (NotImplementedError)"),
         (raising(Unprintable()), "(a message that can't be printed)"),
@@ -154,33 +164,178 @@ def test_whatever_is_given_or_raised_the_answer_is_a_clear_result(
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this platform has no timers")
-def test_an_endless_loop_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "SOFT_LIMIT_S", 0.2)
-    before = signal.getsignal(signal.SIGALRM)
-    result = check("residual-block", looping())
+timed = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this platform has no timers")
+
+
+@timed
+def test_an_endless_loop_is_stopped_by_the_time_that_it_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "COMPUTING_LIMIT_S", 0.2)
+    result = check("residual-block", doing(loop))
     assert not result
-    assert "it was still running after 0.2 seconds" in str(result)
-    assert signal.getsignal(signal.SIGALRM) is before
-    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    assert "shape: BasicBlock(8, 8): " not in str(result)  # the limit is no finding about a case
+    assert "shape: it was still running after 0.2 seconds of computing, so it was stopped" in str(result)
+    assert result.checks[2].message == "not reached"
+    assert saved.load()["residual-block"]["attempts"] == 1
 
 
-def test_a_check_leaves_pytorch_as_it_was() -> None:
-    class Meddler(BasicBlock):
-        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
-            torch.manual_seed(1)
-            torch.set_default_dtype(torch.float64)
-            torch.set_num_threads(3)
-            torch.set_grad_enabled(False)
-            warnings.warn("careful", stacklevel=1)
-            super().__init__(in_channels, out_channels, stride)
+@timed
+def test_time_in_which_other_processes_compute_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "COMPUTING_LIMIT_S", 0.5)
+    waiting = threading.Event()
+    waited: list[bool] = []
+    assert check("residual-block", doing(lambda: waited or waited.append(waiting.wait(1.0))))
+    assert waited == [False]
 
-    threads, state = torch.get_num_threads(), torch.get_rng_state()
-    check("residual-block", Meddler)
-    assert torch.get_default_dtype() == torch.float32
-    assert torch.get_num_threads() == threads
-    assert torch.is_grad_enabled()
-    assert torch.equal(torch.get_rng_state(), state)
+
+@timed
+def test_what_waits_is_stopped_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "WALL_LIMIT_S", 0.2)
+    result = check("residual-block", doing(lambda: threading.Event().wait(5)))
+    assert not result
+    assert "it was still running after 0.2 seconds, so it was stopped" in str(result)
+
+
+def test_the_limits_are_ten_seconds_of_computing_and_a_minute_by_the_clock() -> None:
+    assert (transport.COMPUTING_LIMIT_S, transport.WALL_LIMIT_S) == (10, 60)
+
+
+@timed
+def test_a_check_leaves_timers_and_their_handlers_as_they_were() -> None:
+    timers = {signal.SIGALRM: signal.ITIMER_REAL, signal.SIGPROF: signal.ITIMER_PROF}
+    handlers = {number: signal.signal(number, lambda *_: None) for number in timers}
+    try:
+        mine = [signal.getsignal(number) for number in timers]
+        for timer in timers.values():
+            signal.setitimer(timer, 1000, 7)
+        check("residual-block", BasicBlock)
+        assert [signal.getsignal(number) for number in timers] == mine
+        for timer in timers.values():
+            left, again = signal.getitimer(timer)
+            assert 900 < left < 1001
+            assert again == 7
+    finally:
+        for number, handler in handlers.items():
+            signal.setitimer(timers[number], 0)
+            signal.signal(number, handler)
+
+
+def test_outside_the_main_thread_a_check_is_made_without_limits() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(check, "residual-block", BasicBlock).result()
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def test_an_interrupt_stops_at_once_says_so_and_counts_no_attempt() -> None:
+    calls: list[int] = []
+    result = check("residual-block", doing(lambda: (calls.append(1), interrupt())))
+    assert len(calls) == 1
+    assert not result
+    assert not result.passed
+    assert str(result) == "residual-block: interrupted, so no attempt is counted"
+    assert (result.score, result.max_score) == (0, 0)
+    assert saved.load() == {}
+    assert "interrupted" in Outline(result._repr_html_()).text
+
+
+def test_an_interrupt_while_the_misconception_is_looked_for_stops_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "fingerprint", lambda _exam: interrupt())
+    assert "interrupted" in str(check("residual-block", NoShortcut))
+    assert saved.load() == {}
+
+
+@timed
+def test_time_that_is_up_while_the_misconception_is_looked_for_costs_only_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(_exam: object) -> None:
+        raise transport.TimeUp("late")
+
+    known = next(program for program in programs("residual-block") if program.name == "no_last_relu")
+    expected = check("residual-block", *known.objects())
+    monkeypatch.setattr(engine, "fingerprint", late)
+    result = check("residual-block", *known.objects())
+    assert expected.misconception == known.says
+    assert result.misconception == ""
+    assert (result.checks, result.score) == (expected.checks, expected.score)
+
+
+def test_in_strict_mode_an_interrupt_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABUTILS_STRICT", "1")
+    with pytest.raises(KeyboardInterrupt):
+        check("residual-block", doing(interrupt))
+
+
+SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], object], Any]] = {
+    "dtype": (torch.get_default_dtype, torch.set_default_dtype, torch.float64),
+    "threads": (torch.get_num_threads, torch.set_num_threads, 3),
+    "gradients": (torch.is_grad_enabled, torch.set_grad_enabled, False),
+    "device": (lambda: torch.empty(0).device.type, torch.set_default_device, "meta"),
+    "anomaly detection": (
+        lambda: (torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()),
+        lambda both: torch.autograd.set_detect_anomaly(*both),
+        (True, False),
+    ),
+    "determinism": (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode, 1),
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_check_leaves_settings_as_they_were(name: str) -> None:
+    get, put, other = SETTINGS[name]
+    before = get()
+    assert other != before
+    try:
+        check("residual-block", doing(lambda: put(other)))
+        assert get() == before
+        put(other)
+        assert check("residual-block", BasicBlock)
+        assert get() == other
+        check("residual-block", doing(lambda: put(before)))
+        assert get() == other
+    finally:
+        put(before)
+
+
+def test_inside_a_check_settings_are_the_usual_ones() -> None:
+    usual = {
+        "dtype": torch.float32,
+        "threads": 1,
+        "gradients": True,
+        "device": "cpu",
+        "anomaly detection": (False, True),
+    }
+    before = {name: SETTINGS[name][0]() for name in usual}
+    try:
+        for name in usual:
+            SETTINGS[name][1](SETTINGS[name][2])
+        with transport.guarded():
+            inside = {name: SETTINGS[name][0]() for name in usual}
+    finally:
+        for name, value in before.items():
+            SETTINGS[name][1](value)
+    assert inside == usual
+
+
+def test_a_check_leaves_random_numbers_and_warnings_as_they_were() -> None:
+    def meddle() -> None:
+        torch.manual_seed(1)
+        np.random.seed(1)
+        random.seed(1)
+        warnings.simplefilter("always")
+
+    def states() -> list[object]:
+        numpy_state = np.random.get_state(legacy=False)
+        return [torch.get_rng_state().tolist(), repr(numpy_state), random.getstate(), list(warnings.filters)]
+
+    np.random.rand(3)
+    before = states()
+    check("residual-block", doing(meddle))
+    assert states() == before
+
+
+def test_a_warning_in_the_learners_code_is_no_failure() -> None:
+    assert check("residual-block", doing(lambda: warnings.warn("careful", stacklevel=1)))
 
 
 def test_our_own_error_is_told_apart_and_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,9 +356,60 @@ def test_an_unknown_exercise_names_the_near_ones(capsys: pytest.CaptureFixture[s
     assert "there is no exercise called 'no-such': " in str(check("no-such", BasicBlock))
     assert not check("no-such")
     assert str(check("no-such")).startswith("no-such: not checked")
-    assert not check(7)  # pyright: ignore[reportArgumentType]
     hint("residualblock")
     assert "did you mean residual-block" in capsys.readouterr().out
+
+
+class Untouchable:
+    """Raises whatever is asked of it."""
+
+    def refuse(self, *_arguments: object) -> Any:
+        raise RuntimeError("hands off")
+
+    __eq__ = __hash__ = __str__ = __repr__ = __len__ = __bool__ = __getattr__ = __format__ = refuse
+    __class__ = property(refuse)  # pyright: ignore
+
+
+class Disguised(str):
+    """An exercise's name that raises when it is compared or shown."""
+
+    __eq__ = __hash__ = __str__ = __repr__ = Untouchable.refuse  # pyright: ignore
+
+
+ODD: list[tuple[Callable[[], Any], str]] = [
+    (lambda: 7, "<int>"),
+    (lambda: None, "<NoneType>"),
+    (lambda: [1, [2]], "<list>"),
+    (lambda: ["residual-block"], "<list>"),
+    (lambda: b"residual-block", "<bytes>"),
+    (lambda: float("nan"), "<float>"),
+    (lambda: np.zeros(3), "<ndarray>"),
+    (lambda: torch.zeros(3), "<Tensor>"),
+    (lambda: nn.Identity(), "<Identity>"),
+    (lambda: BasicBlock, "<type>"),
+    (lambda: Untouchable(), "<Untouchable>"),
+    (lambda: Disguised("no-such"), "no-such"),
+    (lambda: "x" * 1_000_000, "x" * 100),
+    (lambda: "\ud800\0", "\ud800\0"),
+]
+
+
+@pytest.mark.parametrize(("make", "called"), ODD, ids=range(len(ODD)))
+def test_any_object_as_the_exercise_gets_the_plain_sentence(
+    make: Callable[[], Any], called: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = make()
+    result = check(odd, BasicBlock)
+    assert not result
+    assert f"there is no exercise called {called!r}: there are residual-block, " in str(result)
+    assert result.exercise == called
+    hint(odd)
+    assert "there is no exercise called" in capsys.readouterr().out
+
+
+def test_a_name_of_another_kind_of_text_is_a_name() -> None:
+    assert check(Disguised("residual-block"), BasicBlock)
+    assert check(np.str_("residual-block"), BasicBlock)
 
 
 def test_a_wrong_number_of_objects_names_the_call() -> None:
@@ -250,6 +456,24 @@ def test_the_html_is_a_table_with_words_and_escapes_what_the_learner_wrote() -> 
     assert "<script>alert(1)</script>" in outline.text
 
 
+def test_no_part_of_a_result_or_of_a_table_is_taken_for_html() -> None:
+    text = "<script>x</script> & 'y'"
+    check_result = CheckResult(f"check {text}", "failed", f"message {text}")
+    result = Result(
+        f"exercise {text}", (check_result,), 0, 10, f"cause {text}", f"misconception {text}", f"hint {text}"
+    )
+    html = result._repr_html_()
+    outline = Outline(html)
+    assert "script" not in outline.seen
+    for part in ("check", "message", "exercise", "misconception", "hint"):
+        assert f"{part} {text}" in outline.text
+    assert "script" not in Outline(check("<script>x</script>")._repr_html_()).seen
+    table = Outline(Table(f"title {text}", (f"column {text}",), [(f"cell {text}",)])._repr_html_())
+    assert "script" not in table.seen
+    for part in ("title", "column", "cell"):
+        assert f"{part} {text}" in table.text
+
+
 def test_hints_rise_and_end_with_the_last(capsys: pytest.CaptureFixture[str]) -> None:
     hints = engine.bank()["residual-block"]["hints"]
     for number in (1, 2, 3, 3):
@@ -290,6 +514,21 @@ def test_where_nothing_can_be_saved_the_check_still_answers(capsys: pytest.Captu
     saved.file().parent.write_text("a file where the folder should be", encoding="utf-8")
     assert check("residual-block", BasicBlock)
     assert "Progress could not be" in capsys.readouterr().out
+
+
+def test_progress_that_can_only_be_written_in_part_leaves_the_earlier_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError("the disk is full")
+
+    check("residual-block", BasicBlock)
+    before = saved.load()
+    monkeypatch.setattr(os, "fsync", full)
+    check("residual-block", BasicBlock)
+    assert "Progress could not be saved (the disk is full)." in capsys.readouterr().out
+    assert saved.load() == before
+    assert [path.name for path in saved.file().parent.iterdir()] == ["progress.json"]
 
 
 def test_the_progress_file_is_the_one_of_the_platform(tmp_path: Path) -> None:

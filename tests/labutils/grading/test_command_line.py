@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from banks.hostile import RIGHT
 from tests.conftest import ROOT
-from tests.hostile import RIGHT
 from tests.labutils.grading.conftest import SHEET, labutils, page, readable_python, record, wait_until
 
 pytestmark = pytest.mark.slow

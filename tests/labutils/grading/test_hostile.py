@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from banks.hostile import ATTACKS, RIGHT, Outcome
 from labutils.checks import exercises
 from labutils.grading import marking
 from labutils.grading.marking import Record
 from labutils.grading.remote import Limits
-from tests.hostile import ATTACKS, RIGHT, Outcome
 from tests.hostile.harness import LITTER, content, folder_of_a_batch, sleepers, unprotected
 
 pytestmark = pytest.mark.slow

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from banks.hostile import RIGHT
 from labutils.checks import exercises
 from labutils.grading import marking
 from labutils.grading.marking import Mark
 from labutils.grading.remote import Limits
 from tests.conftest import ROOT
-from tests.hostile import RIGHT
 from tests.labutils.grading.conftest import SHEET, labutils, page, readable_python, record
 
 pytestmark = pytest.mark.slow

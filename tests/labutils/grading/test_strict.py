@@ -7,7 +7,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_notebook
 
-from tests.hostile import NO_SKIP, RIGHT
+from banks.hostile import NO_SKIP, RIGHT
 
 pytestmark = pytest.mark.slow
 IMPORTS = "import torch.nn.functional as F\nfrom torch import nn\nfrom labutils import check\n"

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tests.banks import right, wrong
+from banks import right, wrong
 
 Split = Callable[..., Any]
 

@@ -10,7 +10,7 @@ from torch import Tensor, fx, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from tests.banks import right, wrong
+from banks import right, wrong
 
 Shape = tuple[int, int, int]
 Functions = tuple[Callable[..., Any], Callable[..., Any]]

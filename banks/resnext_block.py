@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.banks import right, wrong
+from banks import right, wrong
 
 
 def conv_bn(inputs: int, outputs: int, size: int = 1, stride: int = 1, groups: int = 1) -> nn.Sequential:
@@ -315,10 +315,11 @@ def channels_shuffled() -> type[nn.Module]:
     class Block(Base):
         def __init__(self, inputs: int, outputs: int, cardinality: int, width: int, stride: int = 1) -> None:
             super().__init__(inputs, outputs, cardinality, width, stride)
-            self.shuffle = nn.ChannelShuffle(cardinality)
+            self.cardinality = cardinality
 
         def branch(self, x: Tensor) -> Tensor:
-            return self.expand(F.relu(self.spatial(self.shuffle(F.relu(self.reduce(x))))))
+            out = F.relu(self.reduce(x)).unflatten(1, (self.cardinality, -1)).transpose(1, 2).flatten(1, 2)
+            return self.expand(F.relu(self.spatial(out)))
 
     return Block
 

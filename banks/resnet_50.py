@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.banks import right, wrong
+from banks import right, wrong
 
 Block = Any
 WIDTHS = (64, 128, 256, 512)

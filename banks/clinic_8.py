@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tests.banks import AS_FOUND, right, wrong
+from banks import AS_FOUND, right, wrong
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 Function = Callable[..., Any]

@@ -5,18 +5,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from tests.banks import right, wrong
+from banks import right, small_nets, wrong
 
 
-class Block(nn.Module):
+class Block(small_nets.Pair):
     """The right block. The wrong ones change one thing."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(out_channels)
-        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(out_channels)
+        super().__init__(in_channels, out_channels, stride)
         self.shortcut = self.make_shortcut(in_channels, out_channels, stride)
 
     def make_shortcut(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
@@ -24,57 +20,17 @@ class Block(nn.Module):
             return nn.Identity()
         return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels))
 
-    def branch(self, x: Tensor) -> Tensor:
-        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.branch(x) + self.shortcut(x))
 
 
-class Base(nn.Module):
+class Base(small_nets.Net):
     """The right net. The wrong ones change one thing."""
 
     block = Block
-    factors = (1, 2, 4)
-    strides = (1, 2, 2)
-
-    def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
-        super().__init__()
-        blocks = self.count(depth)
-        self.stem = nn.Sequential(
-            nn.Conv2d(in_channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
-        )
-        self.stages = nn.Sequential()
-        channels = width
-        for factor, stride in zip(self.factors, self.strides, strict=True):
-            self.stages.append(self.stage(channels, factor * width, blocks, stride))
-            channels = factor * width
-        self.fc = nn.Linear(channels, num_classes)
-
-    def count(self, depth: int) -> int:
-        if (depth - 2) % 6 or depth < 8:
-            raise ValueError("depth must be 6n+2")
-        return (depth - 2) // 6
-
-    def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
-        first = self.block(in_channels, channels, stride)
-        return nn.Sequential(first, *(self.block(channels, channels) for _ in range(blocks - 1)))
-
-    def pool(self, x: Tensor) -> Tensor:
-        return x.mean((2, 3))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(self.pool(self.stages(self.stem(x))))
 
 
-@wrong("builds", "The class is not written yet.")
-def unwritten() -> type[nn.Module]:
-    class Net(nn.Module):
-        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
-            super().__init__()
-            raise NotImplementedError
-
-    return Net
+SHARED = small_nets.programs(Base, {})
 
 
 @wrong("builds", "Depths of 6n are asked for; it is 6n+2, since the stem and the linear layer count, too.")
@@ -88,28 +44,10 @@ def depth_without_2() -> type[nn.Module]:
     return Net
 
 
-@wrong("refuses", "Depths that are not 6n+2 are not refused, but rounded down in silence.")
-def rounded_down() -> type[nn.Module]:
-    class Net(Base):
-        def count(self, depth: int) -> int:
-            return (depth - 2) // 6
-
-    return Net
-
-
 @wrong("shape", "num_classes and in_channels are swapped: num_classes comes first.")
 def arguments_swapped() -> type[nn.Module]:
     class Net(Base):
         def __init__(self, depth: int, in_channels: int = 1, num_classes: int = 10, width: int = 16) -> None:
-            super().__init__(depth, num_classes, in_channels, width)
-
-    return Net
-
-
-@wrong("shape", "The default of in_channels is 3; it is 1.")
-def colour_by_default() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 3, width: int = 16) -> None:
             super().__init__(depth, num_classes, in_channels, width)
 
     return Net
@@ -184,24 +122,6 @@ def option_c() -> type[nn.Module]:
     return Net
 
 
-@wrong("parameter count", "Every block of stages 2 and 3 has stride 2; only the first one of a stage has.")
-def stride_in_every_block() -> type[nn.Module]:
-    class Net(Base):
-        def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
-            rest = [self.block(channels, channels, stride) for _ in range(blocks - 1)]
-            return nn.Sequential(self.block(in_channels, channels, stride), *rest)
-
-    return Net
-
-
-@wrong("parameter count", "Stage 1 has a stride of 2, too, and so a projection; it keeps the map's size.")
-def stride_in_stage_1() -> type[nn.Module]:
-    class Net(Base):
-        strides = (2, 2, 2)
-
-    return Net
-
-
 @wrong("parameter count", "The widths are w, 2w, 3w; they double, to w, 2w, 4w.")
 def widths_added() -> type[nn.Module]:
     class Net(Base):
@@ -215,33 +135,6 @@ def width_ignored() -> type[nn.Module]:
     class Net(Base):
         def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
             super().__init__(depth, num_classes, in_channels)
-
-    return Net
-
-
-@wrong("parameter count", "`[block] * n` repeats one and the same block, so its copies share their weights.")
-def repeated_block() -> type[nn.Module]:
-    class Net(Base):
-        def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
-            rest = [self.block(channels, channels)] * (blocks - 1) if blocks > 1 else []
-            return nn.Sequential(self.block(in_channels, channels, stride), *rest)
-
-    return Net
-
-
-@wrong("parameter count", "The blocks are kept in a plain list, so the net doesn't know their parameters.")
-def plain_list() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
-            super().__init__(depth, num_classes, in_channels, width)
-            self.kept = list(self.stages.children())
-            self.stages = nn.Identity()  # pyright: ignore[reportAttributeAccessIssue]
-
-        def forward(self, x: Tensor) -> Tensor:
-            x = self.stem(x)
-            for stage in self.kept:
-                x = stage(x)
-            return self.fc(self.pool(x))
 
     return Net
 
@@ -301,14 +194,6 @@ def added_to_itself() -> type[nn.Module]:
 
     class Net(Base):
         block = Own
-
-    return Net
-
-
-@wrong("map sizes", "No stage has a stride: the maps keep their size to the end.")
-def no_strides() -> type[nn.Module]:
-    class Net(Base):
-        strides = (1, 1, 1)
 
     return Net
 
@@ -378,25 +263,6 @@ def no_last_relu() -> type[nn.Module]:
     return Net
 
 
-@wrong("output in training", "The stem has no ReLU.")
-def stem_without_relu() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
-            super().__init__(depth, num_classes, in_channels, width)
-            self.stem[2] = nn.Identity()
-
-    return Net
-
-
-@wrong("output in training", "The map's largest value is taken; the average is asked for.")
-def largest_value() -> type[nn.Module]:
-    class Net(Base):
-        def pool(self, x: Tensor) -> Tensor:
-            return x.amax((2, 3))
-
-    return Net
-
-
 @wrong("output in training", "The pooling window is a square, so a map that is not one is not averaged as a whole.")
 def square_window() -> type[nn.Module]:
     class Net(Base):
@@ -437,18 +303,6 @@ def detached_shortcuts() -> type[nn.Module]:
     return Net
 
 
-@wrong("weight gradients", "bn1 is used after both convolutions of a block, and bn2 never.")
-def bn1_twice() -> type[nn.Module]:
-    class Own(Block):
-        def branch(self, x: Tensor) -> Tensor:
-            return self.bn1(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-
-    class Net(Base):
-        block = Own
-
-    return Net
-
-
 @wrong("weight gradients", "The loop over a stage calls one block again and again, and the other ones never.")
 def wrong_index() -> type[nn.Module]:
     class Stage(nn.Module):
@@ -466,108 +320,6 @@ def wrong_index() -> type[nn.Module]:
         def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
             rest = [self.block(channels, channels) for _ in range(blocks - 1)]
             return Stage(self.block(in_channels, channels, stride), *rest)
-
-    return Net
-
-
-@wrong("refuses", "A wrong depth is an AssertionError; raise ValueError.")
-def asserted() -> type[nn.Module]:
-    class Net(Base):
-        def count(self, depth: int) -> int:
-            assert depth % 6 == 2
-            assert depth > 2
-            return depth // 6
-
-    return Net
-
-
-@wrong("refuses", "Depth 2 (n = 0) is accepted; n is at least 1.")
-def depth_2_accepted() -> type[nn.Module]:
-    class Net(Base):
-        def count(self, depth: int) -> int:
-            if depth < 2 or (depth - 2) % 6:
-                raise ValueError("depth must be 6n+2")
-            return (depth - 2) // 6
-
-    return Net
-
-
-@wrong("refuses", "Depth 2 (n = 0) and depths below it are accepted; n is at least 1.")
-def any_n_accepted() -> type[nn.Module]:
-    class Net(Base):
-        def count(self, depth: int) -> int:
-            if (depth - 2) % 6:
-                raise ValueError("depth must be 6n+2")
-            return (depth - 2) // 6
-
-    return Net
-
-
-@wrong("refuses", "A depth between two of the form 6n+2 is accepted; (depth - 2) / 6 must be whole.")
-def other_depths_accepted() -> type[nn.Module]:
-    class Net(Base):
-        def count(self, depth: int) -> int:
-            if depth < 8:
-                raise ValueError("depth must be at least 8")
-            return (depth - 2) // 6
-
-    return Net
-
-
-@wrong("shape", "`squeeze()` drops the batch's axis, too, when the batch is a single image.")
-def squeezed() -> type[nn.Module]:
-    class Net(Base):
-        def pool(self, x: Tensor) -> Tensor:
-            return F.adaptive_avg_pool2d(x, 1).squeeze()
-
-    return Net
-
-
-@wrong("shape", "The output is computed, but forward does not return it.")
-def nothing_returned() -> type[nn.Module]:
-    class Net(Base):
-        def forward(self, x: Tensor) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-            super().forward(x)
-
-    return Net
-
-
-@wrong("shape", "The global average is missing: the map is flattened as it is.")
-def no_average() -> type[nn.Module]:
-    class Net(Base):
-        def pool(self, x: Tensor) -> Tensor:
-            return x.flatten(1)
-
-    return Net
-
-
-@wrong("shape", "in_channels is ignored: the stem always takes one channel.")
-def in_channels_ignored() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
-            super().__init__(depth, num_classes, 1, width)
-
-    return Net
-
-
-@wrong("parameter count", "The stem's convolution has a bias: no convolution on this sheet has one.")
-def stem_with_bias() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
-            super().__init__(depth, num_classes, in_channels, width)
-            self.stem[0] = nn.Conv2d(in_channels, width, 3, padding=1)
-
-    return Net
-
-
-@wrong("running statistics", "The BNs' momentum isn't PyTorch's default, 0.1.")
-def other_momentum() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
-            super().__init__(depth, num_classes, in_channels, width)
-            for module in self.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.momentum = 0.01
 
     return Net
 
@@ -612,20 +364,6 @@ def last_relu() -> type[nn.Module]:
     class Net(Base):
         def forward(self, x: Tensor) -> Tensor:
             return F.relu(super().forward(x))
-
-    return Net
-
-
-@wrong("parameter count", "The convolutions of the blocks have a bias: no convolution on this sheet has one.")
-def blocks_with_bias() -> type[nn.Module]:
-    class Own(Block):
-        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
-            super().__init__(in_channels, out_channels, stride)
-            self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1)
-            self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1)
-
-    class Net(Base):
-        block = Own
 
     return Net
 
@@ -807,28 +545,5 @@ def checkpointed_stages() -> type[nn.Module]:
                 x = checkpoint(stage, x, use_reentrant=False, preserve_rng_state=False)
                 assert isinstance(x, Tensor)
             return self.fc(self.pool(x))
-
-    return Net
-
-
-@right
-def convolutions_split_by_output() -> type[nn.Module]:
-    class Split(nn.Module):
-        def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-            super().__init__()
-            half = outputs // 2
-            self.a = nn.Conv2d(inputs, half, 3, stride, 1, bias=False)
-            self.b = nn.Conv2d(inputs, half, 3, stride, 1, bias=False)
-
-        def forward(self, x: Tensor) -> Tensor:
-            return torch.cat([self.a(x), self.b(x)], 1)
-
-    class Own(Block):
-        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
-            super().__init__(in_channels, out_channels, stride)
-            self.conv1 = Split(in_channels, out_channels, stride)  # pyright: ignore
-
-    class Net(Base):
-        block = Own
 
     return Net

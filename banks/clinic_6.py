@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.banks import AS_FOUND, right, wrong
+from banks import AS_FOUND, right, wrong
 
 
 class Base(nn.Module):

@@ -5,93 +5,61 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from tests.banks import right, small_resnet, wrong
+from banks import right, small_nets, small_resnet, wrong
 
-
-class Block(nn.Module):
-    """The right pair of layers. The wrong ones change one thing."""
-
-    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(out_channels)
-        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(out_channels)
-
-    def branch(self, x: Tensor) -> Tensor:
-        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.branch(x))
-
-
-class Base(small_resnet.Base):
-    """The right net. The wrong ones change one thing."""
-
-    block = Block  # pyright: ignore[reportAssignmentType, reportIncompatibleVariableOverride]
-
-
-@wrong("builds", "The class is not written yet.")
-def unwritten() -> type[nn.Module]:
-    class Net(nn.Module):
-        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
-            super().__init__()
-            raise NotImplementedError
-
-    return Net
+SHARED = small_nets.programs(
+    small_nets.Net,
+    {
+        "stride_in_every_block": ("map sizes", "Every pair of a stage has the stride; only the first one has."),
+        "stride_in_stage_1": ("map sizes", "Stage 1 has a stride of 2, too; it keeps the map's size."),
+        "repeated_block": (
+            "parameter count",
+            "`[layer] * n` repeats one and the same layer, so its copies share their weights.",
+        ),
+        "plain_list": (
+            "parameter count",
+            "The layers are kept in a plain list, so the net doesn't know their parameters.",
+        ),
+        "blocks_with_bias": ("parameter count", "Every convolution but the stem's has a bias."),
+        "no_strides": ("map sizes", "The strides went away with the projections: the maps keep their size."),
+        "stem_without_relu": ("output in training", "The stem has no ReLU; it is SmallResNet's."),
+        "largest_value": ("output in training", "The map's largest value is taken; the average is, as in SmallResNet."),
+        "bn1_twice": ("weight gradients", "bn1 is used after both convolutions of a pair, and bn2 never."),
+    },
+)
 
 
 @wrong("builds", "All arguments but the depth have a default: PlainNet(20) must work, too.")
 def no_defaults() -> type[nn.Module]:
-    class Net(Base):
+    class Net(small_nets.Net):
         def __init__(self, depth: int, num_classes: int, in_channels: int, width: int) -> None:
             super().__init__(depth, num_classes, in_channels, width)
 
     return Net
 
 
-@wrong("refuses", "A wrong depth is an AssertionError; raise ValueError.")
-def asserted() -> type[nn.Module]:
-    class Net(Base):
-        def count(self, depth: int) -> int:
-            assert depth % 6 == 2
-            assert depth > 2
-            return depth // 6
-
-    return Net
-
-
 @wrong("shape", "The shortcut was set to None, and forward still calls it.")
 def shortcut_called() -> type[nn.Module]:
-    class Own(Block):
+    class Own(small_nets.Pair):
         shortcut = None
 
         def forward(self, x: Tensor) -> Tensor:
             return F.relu(self.branch(x) + self.shortcut(x))  # pyright: ignore
 
-    class Net(Base):
-        block = Own  # pyright: ignore
-
-    return Net
-
-
-@wrong("shape", "The default of in_channels is 3; it is 1.")
-def colour_by_default() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 3, width: int = 16) -> None:
-            super().__init__(depth, num_classes, in_channels, width)
+    class Net(small_nets.Net):
+        block = Own
 
     return Net
 
 
 @wrong("shape", "The projections are gone but not the additions, so they fail where the shape changes.")
 def additions_kept() -> type[nn.Module]:
-    class Own(Block):
+    class Own(small_nets.Pair):
         def forward(self, x: Tensor) -> Tensor:
             return F.relu(self.branch(x) + x)
 
-    class Net(Base):
-        block = Own  # pyright: ignore
+    class Net(small_nets.Net):
+        block = Own
 
     return Net
 
@@ -107,8 +75,8 @@ def projections_kept() -> type[nn.Module]:
         def forward(self, x: Tensor) -> Tensor:
             return F.relu(self.branch(x))
 
-    class Net(Base):
-        block = Own  # pyright: ignore
+    class Net(small_nets.Net):
+        block = Own
 
     return Net
 
@@ -119,8 +87,8 @@ def projections_added() -> type[nn.Module]:
         def forward(self, x: Tensor) -> Tensor:
             return F.relu(self.branch(x)) if isinstance(self.shortcut, nn.Identity) else super().forward(x)
 
-    class Net(Base):
-        block = Own  # pyright: ignore
+    class Net(small_nets.Net):
+        block = Own
 
     return Net
 
@@ -134,94 +102,70 @@ def one_layer_a_block() -> type[nn.Module]:
             conv = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
             super().__init__(conv, nn.BatchNorm2d(out_channels), nn.ReLU())
 
-    class Net(Base):
-        block = Own  # pyright: ignore
+    class Net(small_nets.Net):
+        block = Own  # pyright: ignore[reportAssignmentType]
 
     return Net
 
 
 @wrong("parameter count", "The BNs were removed together with the shortcuts; they stay.")
 def bns_removed() -> type[nn.Module]:
-    class Own(Block):
+    class Own(small_nets.Pair):
         def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
             super().__init__(in_channels, out_channels, stride)
             self.bn1 = self.bn2 = nn.Identity()  # pyright: ignore
 
-    class Net(Base):
-        block = Own  # pyright: ignore
-
-    return Net
-
-
-@wrong("parameter count", "Every convolution but the stem's has a bias.")
-def biases() -> type[nn.Module]:
-    class Own(Block):
-        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
-            super().__init__(in_channels, out_channels, stride)
-            self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1)
-            self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1)
-
-    class Net(Base):
-        block = Own  # pyright: ignore
+    class Net(small_nets.Net):
+        block = Own
 
     return Net
 
 
 @wrong("parameter count", "The channels change in a stage's second convolution; they change in its first.")
 def channels_change_late() -> type[nn.Module]:
-    class Own(Block):
+    class Own(small_nets.Pair):
         def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
             super().__init__(in_channels, out_channels, stride)
             self.conv1 = nn.Conv2d(in_channels, in_channels, 3, stride, 1, bias=False)
             self.bn1 = nn.BatchNorm2d(in_channels)
             self.conv2 = nn.Conv2d(in_channels, out_channels, 3, 1, 1, bias=False)
 
-    class Net(Base):
-        block = Own  # pyright: ignore
-
-    return Net
-
-
-@wrong("parameter count", "`[layer] * n` repeats one and the same layer, so its copies share their weights.")
-def repeated_layers() -> type[nn.Module]:
-    class Net(Base):
-        def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
-            rest = [self.block(channels, channels)] * (blocks - 1) if blocks > 1 else []
-            return nn.Sequential(self.block(in_channels, channels, stride), *rest)
+    class Net(small_nets.Net):
+        block = Own
 
     return Net
 
 
 @wrong("no shortcuts", "The net is secretly residual: the input is still added wherever the shape stays.")
 def identities_added() -> type[nn.Module]:
-    class Own(Block):
+    class Own(small_nets.Pair):
         def forward(self, x: Tensor) -> Tensor:
             out = self.branch(x)
             return F.relu(out + x if out.shape == x.shape else out)
 
-    class Net(Base):
-        block = Own  # pyright: ignore
+    class Net(small_nets.Net):
+        block = Own
 
     return Net
 
 
 @wrong("no shortcuts", "The net is secretly residual: option A has no parameters, and is still a shortcut.")
 def option_a() -> type[nn.Module]:
-    class Own(Block):
+    class Own(small_nets.Pair):
         def forward(self, x: Tensor) -> Tensor:
             out = self.branch(x)
             stride = self.conv1.stride[0]
             return F.relu(out + F.pad(x[..., ::stride, ::stride], (0, 0, 0, 0, 0, out.shape[1] - x.shape[1])))
 
-    class Net(Base):
-        block = Own  # pyright: ignore
+    class Net(small_nets.Net):
+        block = Own
 
     return Net
 
 
 @wrong("no shortcuts", "A shortcut goes around a whole stage.")
 def stage_skipped() -> type[nn.Module]:
-    class Net(Base):
+    class Net(small_nets.Net):
         def forward(self, x: Tensor) -> Tensor:
             x = self.stem(x)
             x = x + self.stages[0](x)
@@ -230,35 +174,9 @@ def stage_skipped() -> type[nn.Module]:
     return Net
 
 
-@wrong("map sizes", "The strides went away with the projections: the maps keep their size.")
-def no_strides() -> type[nn.Module]:
-    class Net(Base):
-        strides = (1, 1, 1)
-
-    return Net
-
-
-@wrong("map sizes", "Stage 1 has a stride of 2, too; it keeps the map's size.")
-def stride_in_stage_1() -> type[nn.Module]:
-    class Net(Base):
-        strides = (2, 2, 2)
-
-    return Net
-
-
-@wrong("map sizes", "Every pair of a stage has the stride; only the first one has.")
-def stride_in_every_block() -> type[nn.Module]:
-    class Net(Base):
-        def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
-            rest = [self.block(channels, channels, stride) for _ in range(blocks - 1)]
-            return nn.Sequential(self.block(in_channels, channels, stride), *rest)
-
-    return Net
-
-
 @wrong("map sizes", "A pooling layer makes the map smaller after the convolutions, in place of a stride in the first.")
 def pooled_after_the_stage() -> type[nn.Module]:
-    class Net(Base):
+    class Net(small_nets.Net):
         strides = (1, 1, 1)
 
         def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
@@ -270,88 +188,69 @@ def pooled_after_the_stage() -> type[nn.Module]:
 
 @wrong("output in training", "The ReLU after a pair's second BN went away with the addition; it stays.")
 def no_second_relu() -> type[nn.Module]:
-    class Own(Block):
+    class Own(small_nets.Pair):
         def forward(self, x: Tensor) -> Tensor:
             return self.branch(x)
 
-    class Net(Base):
-        block = Own  # pyright: ignore
+    class Net(small_nets.Net):
+        block = Own
 
     return Net
 
 
 @wrong("output in training", "The first ReLU of each pair is missing.")
 def no_first_relu() -> type[nn.Module]:
-    class Own(Block):
+    class Own(small_nets.Pair):
         def branch(self, x: Tensor) -> Tensor:
             return self.bn2(self.conv2(self.bn1(self.conv1(x))))
 
-    class Net(Base):
-        block = Own  # pyright: ignore
+    class Net(small_nets.Net):
+        block = Own
 
     return Net
 
 
 @wrong("output in training", "The ReLUs stand before their BNs: the order is convolution, BN, ReLU.")
 def relu_before_bn() -> type[nn.Module]:
-    class Own(Block):
+    class Own(small_nets.Pair):
         def forward(self, x: Tensor) -> Tensor:
             return self.bn2(F.relu(self.conv2(self.bn1(F.relu(self.conv1(x))))))
 
-    class Net(Base):
-        block = Own  # pyright: ignore
+    class Net(small_nets.Net):
+        block = Own
 
     return Net
 
 
 @wrong("output in training", "The branch's output is added to itself where the input used to be added.")
 def added_to_itself() -> type[nn.Module]:
-    class Own(Block):
+    class Own(small_nets.Pair):
         def forward(self, x: Tensor) -> Tensor:
             out = self.branch(x)
             return F.relu(out + out)
 
-    class Net(Base):
-        block = Own  # pyright: ignore
-
-    return Net
-
-
-@wrong("output in training", "The stem has no ReLU; it is SmallResNet's.")
-def stem_without_relu() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
-            super().__init__(depth, num_classes, in_channels, width)
-            self.stem[2] = nn.Identity()
-
-    return Net
-
-
-@wrong("output in training", "The map's largest value is taken; the average is, as in SmallResNet.")
-def largest_value() -> type[nn.Module]:
-    class Net(Base):
-        def pool(self, x: Tensor) -> Tensor:
-            return x.amax((2, 3))
+    class Net(small_nets.Net):
+        block = Own
 
     return Net
 
 
 @wrong("output in evaluation", "The BNs normalise with the batch's statistics in evaluation mode, too.")
 def no_running_statistics() -> type[nn.Module]:
-    class Own(Block):
+    class Own(small_nets.Pair):
         def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
             super().__init__(in_channels, out_channels, stride)
             self.bn1 = nn.BatchNorm2d(out_channels, track_running_stats=False)
 
-    class Net(Base):
-        block = Own  # pyright: ignore
+    class Net(small_nets.Net):
+        block = Own
 
     return Net
 
 
 @wrong("input gradient", "The stem runs under torch.no_grad(), so it never learns.")
 def stem_without_gradient() -> type[nn.Module]:
-    class Net(Base):
+    class Net(small_nets.Net):
         def forward(self, x: Tensor) -> Tensor:
             with torch.no_grad():
                 x = self.stem(x)
@@ -360,145 +259,16 @@ def stem_without_gradient() -> type[nn.Module]:
     return Net
 
 
-@wrong("weight gradients", "bn1 is used after both convolutions of a pair, and bn2 never.")
-def bn1_twice() -> type[nn.Module]:
-    class Own(Block):
-        def branch(self, x: Tensor) -> Tensor:
-            return self.bn1(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-
-    class Net(Base):
-        block = Own  # pyright: ignore
-
-    return Net
-
-
 @wrong("weight gradients", "In a pair that keeps the shape, the first convolution is used twice and the second never.")
 def first_convolution_twice() -> type[nn.Module]:
-    class Own(Block):
+    class Own(small_nets.Pair):
         def branch(self, x: Tensor) -> Tensor:
             same = self.conv1.weight.shape == self.conv2.weight.shape
             second = self.conv1 if same else self.conv2
             return self.bn2(second(F.relu(self.bn1(self.conv1(x)))))
 
-    class Net(Base):
-        block = Own  # pyright: ignore
-
-    return Net
-
-
-@wrong("refuses", "Depth 2 (n = 0) is accepted; n is at least 1.")
-def depth_2_accepted() -> type[nn.Module]:
-    class Net(Base):
-        def count(self, depth: int) -> int:
-            if depth < 2 or (depth - 2) % 6:
-                raise ValueError("depth must be 6n+2")
-            return (depth - 2) // 6
-
-    return Net
-
-
-@wrong("refuses", "Depth 2 (n = 0) and depths below it are accepted; n is at least 1.")
-def any_n_accepted() -> type[nn.Module]:
-    class Net(Base):
-        def count(self, depth: int) -> int:
-            if (depth - 2) % 6:
-                raise ValueError("depth must be 6n+2")
-            return (depth - 2) // 6
-
-    return Net
-
-
-@wrong("refuses", "A depth between two of the form 6n+2 is accepted; (depth - 2) / 6 must be whole.")
-def other_depths_accepted() -> type[nn.Module]:
-    class Net(Base):
-        def count(self, depth: int) -> int:
-            if depth < 8:
-                raise ValueError("depth must be at least 8")
-            return (depth - 2) // 6
-
-    return Net
-
-
-@wrong("shape", "`squeeze()` drops the batch's axis, too, when the batch is a single image.")
-def squeezed() -> type[nn.Module]:
-    class Net(Base):
-        def pool(self, x: Tensor) -> Tensor:
-            return F.adaptive_avg_pool2d(x, 1).squeeze()
-
-    return Net
-
-
-@wrong("shape", "The output is computed, but forward does not return it.")
-def nothing_returned() -> type[nn.Module]:
-    class Net(Base):
-        def forward(self, x: Tensor) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-            super().forward(x)
-
-    return Net
-
-
-@wrong("shape", "The global average is missing: the map is flattened as it is.")
-def no_average() -> type[nn.Module]:
-    class Net(Base):
-        def pool(self, x: Tensor) -> Tensor:
-            return x.flatten(1)
-
-    return Net
-
-
-@wrong("shape", "in_channels is ignored: the stem always takes one channel.")
-def in_channels_ignored() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
-            super().__init__(depth, num_classes, 1, width)
-
-    return Net
-
-
-@wrong("parameter count", "The stem's convolution has a bias: no convolution on this sheet has one.")
-def stem_with_bias() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
-            super().__init__(depth, num_classes, in_channels, width)
-            self.stem[0] = nn.Conv2d(in_channels, width, 3, padding=1)
-
-    return Net
-
-
-@wrong("running statistics", "The BNs' momentum isn't PyTorch's default, 0.1.")
-def other_momentum() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
-            super().__init__(depth, num_classes, in_channels, width)
-            for module in self.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.momentum = 0.01
-
-    return Net
-
-
-@wrong("refuses", "Depths that are not 6n+2 are not refused, but rounded down in silence.")
-def rounded_down() -> type[nn.Module]:
-    class Net(Base):
-        def count(self, depth: int) -> int:
-            return (depth - 2) // 6
-
-    return Net
-
-
-@wrong("parameter count", "The layers are kept in a plain list, so the net doesn't know their parameters.")
-def plain_list() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
-            super().__init__(depth, num_classes, in_channels, width)
-            self.kept = list(self.stages.children())
-            self.stages = nn.Identity()  # pyright: ignore[reportAttributeAccessIssue]
-
-        def forward(self, x: Tensor) -> Tensor:
-            x = self.stem(x)
-            for stage in self.kept:
-                x = stage(x)
-            return self.fc(self.pool(x))
+    class Net(small_nets.Net):
+        block = Own
 
     return Net
 
@@ -617,34 +387,11 @@ def lazy_layers() -> type[nn.Module]:
 
 @right
 def checkpointed_channels_last() -> type[nn.Module]:
-    class Net(Base):
+    class Net(small_nets.Net):
         def forward(self, x: Tensor) -> Tensor:
             x = self.stem(x.contiguous(memory_format=torch.channels_last))
             out = checkpoint(self.stages, x, use_reentrant=False, preserve_rng_state=False)
             assert isinstance(out, Tensor)
             return self.fc(self.pool(out))
-
-    return Net
-
-
-@right
-def convolutions_split_by_output() -> type[nn.Module]:
-    class Split(nn.Module):
-        def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-            super().__init__()
-            half = outputs // 2
-            self.a = nn.Conv2d(inputs, half, 3, stride, 1, bias=False)
-            self.b = nn.Conv2d(inputs, half, 3, stride, 1, bias=False)
-
-        def forward(self, x: Tensor) -> Tensor:
-            return torch.cat([self.a(x), self.b(x)], 1)
-
-    class Own(Block):
-        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
-            super().__init__(in_channels, out_channels, stride)
-            self.conv1 = Split(in_channels, out_channels, stride)  # pyright: ignore
-
-    class Net(Base):
-        block = Own  # pyright: ignore
 
     return Net

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from tests.banks import right, wrong
+from banks import right, wrong
 
 
 class Base(nn.Module):

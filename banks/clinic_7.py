@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.banks import AS_FOUND, right, wrong
-from tests.banks.residual_block import Base
+from banks import AS_FOUND, right, wrong
+from banks.residual_block import Base
 
 
 def projection(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:

@@ -1,13 +1,17 @@
-"""Checks that fit any module: blocks and whole networks. Each function makes one check for an exercise's list."""
+"""Checks that fit any module: blocks and whole networks. Each function makes one check for an exercise's list.
+
+``points``, ``cause``, ``cases`` and ``explanatory`` are those of :class:`labutils.checks.engine.Check`.
+"""
 
 from collections import Counter
 
-import torch
-from torch import Tensor
-
+from labutils.checks.comparison import difference
 from labutils.checks.engine import UNDECIDED, Case, Check, Exam
 
-TOLERANCE = 1e-3  # relative to the largest expected value; float32 rounding stays below a tenth of it
+FINGERPRINT: dict[str, tuple[str, ...]] = {
+    "train": ("output", "gradients"),
+    "evaluation": ("output", "repeats", "statistics_moved"),
+}
 
 
 def builds(cause: str = "The class can't be made with the arguments of the specification.") -> Check:
@@ -225,32 +229,5 @@ def shortcuts(
 
 
 def same_parts(exam: Exam, case: Case) -> bool:
-    """Whether the learner's parameters have the shapes of the reference's, in any order."""
+    """Whether the learner's parameters have the shapes of the reference's, in any order. Raises Failure."""
     return exam.seen("shape", case)["shapes"] == exam.expected("shape", case)["shapes"]
-
-
-def difference(seen: Tensor | list[float], expected: Tensor | list[float]) -> str:
-    """In words, how far ``seen`` is from ``expected``; "" where it is close."""
-    a, b = (torch.as_tensor(value, dtype=torch.float64) for value in (seen, expected))
-    if a.shape != b.shape:
-        return f"expected {tuple(b.shape)} values, got {tuple(a.shape)}"
-    if not a.numel():
-        return ""
-    scale = max(b.abs().max().item(), 1e-3)
-    off = (a - b).abs()
-    if (off <= TOLERANCE * scale).all():
-        return ""
-    if not torch.isfinite(a).all():
-        return "got values that are not finite"
-    place = int(off.argmax())
-    share = (off > TOLERANCE * scale).double().mean().item()
-    return (
-        f"under equal weights {share:.0%} of the values differ, and where they differ most "
-        f"{b.flatten()[place].item():.4f} was expected, but got {a.flatten()[place].item():.4f}"
-    )
-
-
-FINGERPRINT: dict[str, tuple[str, ...]] = {
-    "train": ("output", "gradients"),
-    "evaluation": ("output", "repeats", "statistics_moved"),
-}

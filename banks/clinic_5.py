@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.banks import AS_FOUND, right, wrong
+from banks import AS_FOUND, right, wrong
 
 Block = Any
 Net = Callable[..., nn.Module]
