@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 PAGE := _build/html/index.html
-TWO_AT_A_TIME := --numprocesses 2 --dist loadfile
+TWO_AT_A_TIME := --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help book test quick serve notebooks bank salts lint gradescope bench bench-training margins clean
@@ -35,9 +35,10 @@ salts: $(READY)  ## the verdicts of all checks under twelve fillings of the weig
 bank: $(READY)  ## write what the checks' banks show: misconceptions, hints and the kill table
 	@$(BIN)/python -m banks.write
 
-lint: $(READY)  ## ruff and pyright
+lint: $(READY)  ## style, types, and code that nothing uses
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/vulture
 	$(BIN)/pyright
 
 gradescope: $(READY)  ## write the autograder of a sheet: make gradescope SHEET=01-residual-block
