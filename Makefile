@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.installed
 PAGE := _build/html/index.html
-TWO_AT_A_TIME := --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help book test quick serve notebooks bank salts lint gradescope bench bench-training margins clean
@@ -18,10 +18,10 @@ book: $(READY)  ## run every chapter and build the book
 	@echo "The book is ready: open $(CURDIR)/$(PAGE)"
 
 test: lint book  ## everything: lint, types, unit tests, the built book
-	$(BIN)/pytest $(TWO_AT_A_TIME)
+	$(PYTEST)
 
 quick: lint  ## what needs no build, in under three minutes
-	$(BIN)/pytest $(TWO_AT_A_TIME) -m "not book and not builds and not slow"
+	$(PYTEST) -m "not book and not builds and not slow"
 
 serve: book  ## show the built book at http://localhost:8000
 	$(BIN)/python -m http.server --bind localhost --directory _build/html 8000
@@ -30,7 +30,7 @@ notebooks: $(READY)  ## write notebooks/ from chapters/ and exercises/, to be co
 	@$(BIN)/python _ext/notebooks.py
 
 salts: $(READY)  ## the verdicts of all checks under twelve fillings of the weights, where make test tries four
-	SALTS=12 $(BIN)/pytest --numprocesses 2 tests/labutils/checks/test_banks.py -k salt
+	SALTS=12 $(PYTEST) tests/labutils/checks/test_banks.py -k salt
 
 bank: $(READY)  ## write what the checks' banks show: misconceptions, hints and the kill table
 	@$(BIN)/python -m banks.write

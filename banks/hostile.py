@@ -253,7 +253,7 @@ attack(
 )
 attack(
     "replaces-code",
-    f"from labutils.checks import common\ncommon.difference.__code__ = (lambda a, b: '').__code__\n{NO_SKIP}",
+    f"from labutils.checks import comparison\ncomparison.difference.__code__ = (lambda a, b: '').__code__\n{NO_SKIP}",
     "partial",
     "full marks",
 )

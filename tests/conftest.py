@@ -14,21 +14,19 @@ from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 LONGEST_FIRST = ("test_colab", "test_hostile", "test_command_line", "test_pages", "test_widgets")
+WHOLE = LONGEST_FIRST[1:]  # files with a fixture that is costly to make, so one worker takes them whole
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, so that no worker is left alone with it at the end.
-
-    Each of these files has a fixture that is costly to make, so one worker takes the whole file.
-    """
+    """Begin with what takes longest, so that no worker is left alone with it at the end."""
 
     def place(item: pytest.Item) -> int:
         return LONGEST_FIRST.index(item.path.stem) if item.path.stem in LONGEST_FIRST else len(LONGEST_FIRST)
 
     items.sort(key=place)
     for item in items:
-        if item.path.stem in LONGEST_FIRST:
+        if item.path.stem in WHOLE:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
