@@ -24,7 +24,7 @@ from jupyter_client.manager import AsyncKernelManager
 from myst_nb.core.config import NbParserConfig
 from myst_nb.core.read import create_nb_reader
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellTimeoutError
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -51,9 +51,10 @@ class Page:
     @property
     def too_long(self) -> str:
         """What is said where a cell exceeds the limit."""
+        more = f"{FACTOR}={2 * time_factor():g} make book"
         return (
             f"{self.path.name}: a cell was still running after {self.timeout:g} seconds, which is the limit set by "
-            f"{self.where}. On a slow machine, allow all pages twice their time: {FACTOR}=2 make book"
+            f"{self.where}. On a slow machine, allow all pages twice their time: {more}"
         )
 
 
@@ -143,8 +144,8 @@ async def _execute_all(pages: Sequence[Page], cache: Any, failed: list[str]) -> 
                 await _execute(page)
             except CellTimeoutError:
                 failed.append(page.too_long)
-            except (CellExecutionError, DeadKernelError) as error:
-                failed.append(f"{page.path.name}: {error}")
+            except Exception as error:  # the cell's own, or one of Jupyter's: the other pages go on
+                failed.append(f"{page.path.name}: {error or type(error).__name__}")
             else:
                 seconds = time.monotonic() - start
                 data = {"execution_seconds": seconds}
@@ -164,6 +165,7 @@ async def _execute(page: Page) -> None:
         client = _Client(
             page.notebook,
             timeout=page.timeout,
+            startup_timeout=60 * time_factor(),
             resources={"metadata": {"path": str(page.path.parent)}},
             record_timing=False,  # it would be part of the page's hash
             kernel_manager_class=_Kernels,

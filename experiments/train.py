@@ -24,6 +24,7 @@ there, on one processor bit by bit as if nothing had happened. At the end, the r
 import argparse
 import io
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -112,9 +113,10 @@ def parse(arguments: Sequence[str] | None) -> Options:
     parser.add_argument("--checkpoints", type=Path, default=ROOT / "checkpoints", metavar="DIR")
     parser.add_argument("--records", type=Path, default=ROOT / "experiments" / "runs", metavar="DIR")
     given = parser.parse_args(arguments)
-    if given.model not in IMAGENET_MODELS and not given.model.removeprefix("cifar-").isdecimal():
+    cifar = re.fullmatch(r"cifar-(\d+)", given.model)
+    if given.model not in IMAGENET_MODELS and cifar is None:
         parser.error(f"no model is called {given.model!r}; there are {', '.join([*names, *IMAGENET_MODELS])}.")
-    given.depth = int(given.model.removeprefix("cifar-")) if given.model.startswith("cifar-") else None
+    given.depth = int(cifar[1]) if cifar else None
     if given.depth is None and given.shortcut is not None:
         parser.error("--shortcut is for CIFAR nets only: the others have shortcut B, as in torchvision.")
     if given.depth is not None and given.image_size is not None:

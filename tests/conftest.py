@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).parent.parent
 LONGEST_FIRST = ("test_colab", "test_hostile", "test_command_line", "test_pages", "test_widgets")
@@ -25,9 +27,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return LONGEST_FIRST.index(item.path.stem) if item.path.stem in LONGEST_FIRST else len(LONGEST_FIRST)
 
     items.sort(key=place)
-    for item in items:
-        if item.path.stem in WHOLE:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+class ByFixtures(LoadScopeScheduling):
+    """Deals the tests out one by one, but the files of WHOLE each to one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if Path(file).stem in WHOLE else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFixtures:
+    """What deals the tests out to the workers."""
+    return ByFixtures(config, log)
 
 
 def build(root: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -24,24 +24,26 @@ def check(exercise: str, *objects: Any) -> Result:
     """
     strict = os.environ.get("LABUTILS_STRICT") == "1"
     name = _name(exercise)
-    problem = _call_problem(name, objects)
-    if problem:
-        result = Result(name, (CheckResult("call", "failed", problem),), 0, 0)
-    else:
-        definition = exercises.load(name)
-        try:
-            result = _examined(definition, objects)
-        except KeyboardInterrupt:
-            if strict:
-                raise
-            return Result(definition.id, (CheckResult("check", "interrupted"),), 0, 0)
-        if result.first_failure is None or result.first_failure.status != "error":
-            saved.note(result)
-        if not result.passed:
-            result = replace(result, hint=_next_hint(definition))
+    try:
+        result = _checked(name, objects)
+    except KeyboardInterrupt:
+        if strict:
+            raise
+        return Result(name, (CheckResult("check", "interrupted"),), 0, 0)
     if strict and not result.passed:
         raise AssertionError(str(result))
     return result
+
+
+def _checked(name: str, objects: tuple[Any, ...]) -> Result:
+    problem = _call_problem(name, objects)
+    if problem:
+        return Result(name, (CheckResult("call", "failed", problem),), 0, 0)
+    definition = exercises.load(name)
+    result = _examined(definition, objects)
+    if result.first_failure is None or result.first_failure.status != "error":
+        saved.note(result)
+    return result if result.passed else replace(result, hint=_next_hint(definition))
 
 
 def hint(exercise: str) -> None:

@@ -21,16 +21,22 @@ def file() -> Path:
 def load() -> dict[str, Entry]:
     """Per exercise: ``attempts``, the ``best`` score, 1 for ``done``, and how many ``hints`` were shown.
 
-    A damaged file is set aside, under another name beside it, and said so.
+    A damaged file is set aside, under another name beside it, and said so. One that can't be read counts as empty.
     """
+    entries = _read()
+    return {} if entries is None else entries
+
+
+def _read() -> dict[str, Entry] | None:
+    """What :func:`load` gives, or None, and a sentence, where the file is there and can't be read."""
     path = file()
     try:
         return _valid(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return {}
     except OSError as error:
-        print(f"Progress could not be read ({error}).")
-        return {}
+        print(f"Progress could not be read ({error}), so it is left as it is.")
+        return None
     except ValueError:
         aside = _free_name(path)
         with contextlib.suppress(OSError):
@@ -40,8 +46,10 @@ def load() -> dict[str, Entry]:
 
 
 def note(result: Result) -> None:
-    """Count an attempt and keep the best score, in points."""
-    entries = load()
+    """Count an attempt and keep the best score, in points. Nothing is kept where the file can't be read."""
+    entries = _read()
+    if entries is None:
+        return
     entry = entries.setdefault(result.exercise, _new())
     entry["attempts"] += 1
     entry["best"] = max(entry["best"], result.score)
@@ -50,8 +58,10 @@ def note(result: Result) -> None:
 
 
 def note_hint(exercise: str, last: int) -> int:
-    """Count a hint that is shown, and return its number, at most ``last``."""
-    entries = load()
+    """Count a hint that is shown, and return its number, at most ``last``; 1 where the file can't be read."""
+    entries = _read()
+    if entries is None:
+        return 1
     entry = entries.setdefault(exercise, _new())
     entry["hints"] = min(entry["hints"] + 1, last)
     save(entries)

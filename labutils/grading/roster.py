@@ -22,8 +22,8 @@ class Roster:
 def read(path: Path) -> Roster:
     """The roster in a CSV file in UTF-8, column names in its first line.
 
-    Raises Refused for a file that can't be read or is empty, for a row of another length, and for an id that comes
-    twice, also where only upper and lower case differ.
+    Raises Refused for a file that can't be read or is empty, for a row of another length or without an id, and for two
+    ids that would be one file's name: equal but for upper and lower case, or for signs that no file name has.
     """
     try:
         reader = csv.reader(io.StringIO(path.read_text(encoding="utf-8-sig")))
@@ -33,15 +33,19 @@ def read(path: Path) -> Roster:
     if not rows:
         raise Refused(f"The roster {path} is empty: it needs a line of column names, the students' id first.")
     (_, header), *students = rows
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
     for line, row in students:
         if len(row) != len(header):
             raise Refused(
                 f"Line {line} of the roster {path} does not have the {len(header)} columns of its first line."
             )
-        if row[0].casefold() in seen:
-            raise Refused(f"The roster {path} has {row[0]} twice.")
-        seen.add(row[0].casefold())
+        if not row[0]:
+            raise Refused(f"Line {line} of the roster {path} has no id in its first column.")
+        key = safe_id(row[0]).casefold()
+        if key in seen:
+            same = f" (as {seen[key]}, which is the same file name)" if seen[key] != row[0] else ""
+            raise Refused(f"The roster {path} has {row[0]} twice{same}.")
+        seen[key] = row[0]
     return Roster(header, tuple(row for _, row in students))
 
 

@@ -73,7 +73,7 @@ def test_a_page_that_takes_too_long_is_named_with_its_limit_and_the_others_are_k
         assert result.returncode == 1
         assert "slow.md: a cell was still running after 1 seconds" in result.stderr
         assert "execution_timeout in slow.md" in result.stderr
-        assert f"{FACTOR}=2 make book" in result.stderr
+        assert f"{FACTOR}=1 make book" in result.stderr
         assert "wrong.md: An error occurred" in result.stderr
         assert "ZeroDivisionError" in result.stderr
         assert "report" not in result.stderr

@@ -147,6 +147,7 @@ def test_names_and_shortcuts(arguments: list[str], name: str, shortcut: str | No
     ("arguments", "message"),
     [
         (["--model=vgg16"], "no model is called 'vgg16'; there are cifar-20, "),
+        (["--model=56"], "no model is called '56'; there are cifar-20, "),
         (["--model=resnet50", "--shortcut=A"], "--shortcut is for CIFAR nets only"),
         (["--model=cifar-20", "--image-size=64"], "--image-size is not for CIFAR nets"),
         (["--model=cifar-20", "--epochs=0"], "must be at least 1"),

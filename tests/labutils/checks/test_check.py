@@ -510,6 +510,25 @@ def test_a_damaged_progress_file_is_set_aside(damage: str, capsys: pytest.Captur
     assert len([path for path in saved.file().parent.iterdir() if path.read_text(encoding="utf-8") == damage]) == 2
 
 
+def test_progress_that_can_not_be_read_is_left_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check("residual-block", BasicBlock)
+    kept = saved.file().read_bytes()
+
+    def refuse(*_arguments: object, **_options: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_text", refuse)
+        assert check("residual-block", BasicBlock)
+        hint("residual-block")
+    said = capsys.readouterr().out
+    assert said.count("so it is left as it is.") == 2
+    assert "Hint 1 of 3" in said
+    assert saved.file().read_bytes() == kept
+
+
 def test_where_nothing_can_be_saved_the_check_still_answers(capsys: pytest.CaptureFixture[str]) -> None:
     saved.file().parent.write_text("a file where the folder should be", encoding="utf-8")
     assert check("residual-block", BasicBlock)
