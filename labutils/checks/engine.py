@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from labutils.checks.probes import Facts
-from labutils.checks.result import CheckResult, Result, Status
+from labutils.checks.result import CheckResult, Result
 from labutils.checks.transport import Failure, Local, TimeUp, Transport
 
 PUBLIC_SALT = 20151210  # fingerprints are taken at this salt, and the notebook's checks made
@@ -51,14 +51,15 @@ Judge = Callable[["Exam", Case], str]
 class Check:
     """One behaviour. ``judge`` returns "" where it is right, UNDECIDED, or a sentence on what was expected and found.
 
-    ``cause`` says what is usually behind a failure. ``needs`` names checks without which this one says nothing.
+    ``asked`` says again what the exercise asks for there, so that it is true whatever was written. ``needs`` names checks
+    without which this one says nothing.
     ``cases`` are those of the exercise by default. ``explanatory`` as for a case.
     """
 
     name: str
     points: int
     judge: Judge
-    cause: str
+    asked: str
     needs: tuple[str, ...] = ()
     cases: tuple[Case, ...] | None = None
     explanatory: bool = False
@@ -94,35 +95,48 @@ class Exercise:
 
 @dataclass
 class Exam:
-    """Facts about one learner's objects and about the reference at one salt, each observed once."""
+    """Facts about one learner's objects and about the reference at one salt, each observed once.
+
+    Those about the reference at the public salt are kept from exam to exam.
+    """
 
     exercise: Exercise
     learner: Transport
     salt: int = PUBLIC_SALT
-    _facts: dict[Any, Facts | Failure] = field(default_factory=dict)
+    _seen: dict[Any, Facts | Failure] = field(default_factory=dict)
+    _expected: dict[Any, Facts | Failure] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._reference = Local(self.exercise.reference())
+        if self.salt == PUBLIC_SALT:
+            self._expected = _expected_at_public_salt(self.exercise.reference)
 
     def seen(self, probe: str, case: Case, **options: Any) -> Facts:
         """Facts about the learner's objects. Raises Failure where their code gave none."""
-        return self._observe(self.learner, probe, case, options)
+        return self._observe(self._seen, self.learner, probe, case, options)
 
     def expected(self, probe: str, case: Case, **options: Any) -> Facts:
         """Facts about the reference. Raises Failure where the reference itself fails."""
-        return self._observe(self._reference, probe, case, options)
+        return self._observe(self._expected, self._reference, probe, case, options)
 
-    def _observe(self, transport: Transport, probe: str, case: Case, options: dict[str, Any]) -> Facts:
-        key = (transport is self.learner, probe, case, *sorted(options.items()))
-        if key not in self._facts:
+    def _observe(
+        self, kept: dict[Any, Facts | Failure], transport: Transport, probe: str, case: Case, options: dict[str, Any]
+    ) -> Facts:
+        key = (probe, case, *sorted(options.items()))
+        if key not in kept:
             try:
-                self._facts[key] = transport.observe(probe, case.args, case.shape, self.salt, **options)
+                kept[key] = transport.observe(probe, case.args, case.shape, self.salt, **options)
             except Failure as failure:
-                self._facts[key] = failure
-        facts = self._facts[key]
+                kept[key] = failure
+        facts = kept[key]
         if isinstance(facts, Failure):
             raise facts
         return facts
+
+
+@cache
+def _expected_at_public_salt(_reference: Callable[[], tuple[Any, ...]]) -> dict[Any, Facts | Failure]:
+    return {}
 
 
 def judge(exam: Exam, check: Check, case: Case) -> str:
@@ -134,7 +148,7 @@ def judge(exam: Exam, check: Check, case: Case) -> str:
 
 
 def examine(exam: Exam) -> Result:
-    """Make all checks in order, each up to the first case that fails. What needs a failed check is blocked.
+    """Make all checks in order, each up to the first case that fails. What needs another one than passed is blocked.
 
     Nothing is raised but a KeyboardInterrupt: an error of a check is its result, and so is a time limit.
     """
@@ -147,32 +161,36 @@ def check_results(exam: Exam) -> Iterator[CheckResult]:
     stopped = ""
     for check in exam.exercise.checks:
         missing = [name for name in check.needs if not held[name]]
-        status: Status = "passed"
-        message = ""
         if stopped or missing:
-            status, message = "blocked", stopped or f"needs {missing[0]}"
+            result = CheckResult(check.name, "blocked", stopped or f"needs {missing[0]}")
         else:
             try:
-                status, message = _verdict(exam, check)
+                result = _checked(exam, check)
             except TimeUp as time_up:
-                status, message = "failed", str(time_up)
+                result = CheckResult(check.name, "failed", str(time_up), raised=True)
                 stopped = "not reached"
             except Exception as error:
-                status = "error"
-                message = f"not your fault: {type(error).__name__}: {error}. Please report it."
-        held[check.name] = status in ("passed", "undecided")
-        yield CheckResult(check.name, status, message, check.points if held[check.name] else 0)
+                ours = f"not your fault: {type(error).__name__}: {error}. Please report it."
+                result = CheckResult(check.name, "error", ours)
+        held[check.name] = result.status == "passed"
+        yield result
 
 
-def _verdict(exam: Exam, check: Check) -> tuple[Status, str]:
-    undecided = False
+def _checked(exam: Exam, check: Check) -> CheckResult:
+    undecided: list[str] = []
     for case in exam.exercise.cases_of(check):
-        message = judge(exam, check, case)
+        call = case.call(exam.exercise.names[0])
+        try:
+            message = check.judge(exam, case)
+        except Failure as failure:
+            return CheckResult(check.name, "failed", f"{call}: {failure}", raised=True)
         if message == UNDECIDED:
-            undecided = True
+            undecided.append(call)
         elif message:
-            return "failed", f"{case.call(exam.exercise.names[0])}: {message}"
-    return ("undecided", "built from other parts than ours") if undecided else ("passed", "")
+            return CheckResult(check.name, "failed", f"{call}: {message}")
+    if undecided:
+        return CheckResult(check.name, "undecided", undecided[0])
+    return CheckResult(check.name, "passed", points=check.points)
 
 
 def _result(exam: Exam, results: tuple[CheckResult, ...]) -> Result:
@@ -182,10 +200,10 @@ def _result(exam: Exam, results: tuple[CheckResult, ...]) -> Result:
         score = 0
     result = Result(exercise.id, results, score, exercise.max_score)
     failure = result.first_failure
-    if failure is None or failure.status == "error":
+    if failure is None or failure.status == "error" or failure.raised:
         return result
-    cause = next(check.cause for check in exercise.checks if check.name == failure.name)
-    return result if is_unwritten(failure) else replace(result, cause=cause)
+    asked = next(check.asked for check in exercise.checks if check.name == failure.name)
+    return replace(result, asked=asked)
 
 
 def is_unwritten(failure: CheckResult) -> bool:

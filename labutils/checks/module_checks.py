@@ -1,6 +1,6 @@
 """Checks that fit any module: blocks and whole networks. Each function makes one check for an exercise's list.
 
-``points``, ``cause``, ``cases`` and ``explanatory`` are those of :class:`labutils.checks.engine.Check`.
+``points``, ``asked``, ``cases`` and ``explanatory`` are those of :class:`labutils.checks.engine.Check`.
 """
 
 from collections import Counter
@@ -14,17 +14,17 @@ FINGERPRINT: dict[str, tuple[str, ...]] = {
 }
 
 
-def builds(cause: str = "The class can't be made with the arguments of the specification.") -> Check:
+def builds(asked: str = "The class can't be made with the arguments of the specification.") -> Check:
     """The call returns a module. No points."""
 
     def judge(exam: Exam, case: Case) -> str:
         exam.seen("build", case)
         return ""
 
-    return Check("builds", 0, judge, cause, explanatory=True)
+    return Check("builds", 0, judge, asked, explanatory=True)
 
 
-def refuses(points: int, cases: tuple[Case, ...], cause: str, explanatory: bool = False) -> Check:
+def refuses(points: int, cases: tuple[Case, ...], asked: str, explanatory: bool = False) -> Check:
     """Arguments without a meaning are a ValueError."""
 
     def judge(exam: Exam, case: Case) -> str:
@@ -33,20 +33,20 @@ def refuses(points: int, cases: tuple[Case, ...], cause: str, explanatory: bool 
             return ""
         return f"expected a ValueError, got {raised or 'no error'}"
 
-    return Check("refuses", points, judge, cause, ("builds",), cases, explanatory)
+    return Check("refuses", points, judge, asked, ("builds",), cases, explanatory)
 
 
-def shape(points: int, cause: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
+def shape(points: int, asked: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
     """The output has the specified shape."""
 
     def judge(exam: Exam, case: Case) -> str:
         seen, expected = exam.seen("shape", case)["shape"], exam.expected("shape", case)["shape"]
         return "" if seen == expected else f"for an input {case.shape} expected the output {expected}, got {seen}"
 
-    return Check("shape", points, judge, cause, ("builds",), cases, explanatory)
+    return Check("shape", points, judge, asked, ("builds",), cases, explanatory)
 
 
-def count(points: int, cause: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
+def count(points: int, asked: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
     """The number of parameters, all of them trained."""
 
     def judge(exam: Exam, case: Case) -> str:
@@ -57,10 +57,10 @@ def count(points: int, cause: str, cases: tuple[Case, ...] | None = None, explan
             return f"expected all {expected:,} parameters to be trained, got {seen['trained']:,} that are"
         return ""
 
-    return Check("parameter count", points, judge, cause, ("shape",), cases, explanatory)
+    return Check("parameter count", points, judge, asked, ("shape",), cases, explanatory)
 
 
-def silenced(points: int, is_right: str, cause: str, cases: tuple[Case, ...], explanatory: bool = False) -> Check:
+def silenced(points: int, is_right: str, asked: str, cases: tuple[Case, ...], explanatory: bool = False) -> Check:
     """With all BN scales and shifts at zero, what is left is the shortcut, and so is the gradient."""
 
     def judge(exam: Exam, case: Case) -> str:
@@ -73,11 +73,11 @@ def silenced(points: int, is_right: str, cause: str, cases: tuple[Case, ...], ex
             f"with the scales and shifts of all BNs at zero, the input's gradient is off; {problem}" if problem else ""
         )
 
-    return Check("silenced branch", points, judge, cause, ("shape",), cases, explanatory)
+    return Check("silenced branch", points, judge, asked, ("shape",), cases, explanatory)
 
 
 def _numerics(
-    name: str, points: int, probe: str, fact: str, cause: str, cases: tuple[Case, ...] | None, explanatory: bool
+    name: str, points: int, probe: str, fact: str, asked: str, cases: tuple[Case, ...] | None, explanatory: bool
 ) -> Check:
     """A fact that is a tensor or a list of numbers, under equal weights.
 
@@ -93,32 +93,32 @@ def _numerics(
         found = exam.seen(probe, case, periodic=True)[fact]
         return UNDECIDED if difference(found, exam.expected(probe, case, periodic=True)[fact]) else ""
 
-    return Check(name, points, judge, cause, ("shape", "parameter count"), cases, explanatory)
+    return Check(name, points, judge, asked, ("shape", "parameter count"), cases, explanatory)
 
 
-def train_output(points: int, cause: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
+def train_output(points: int, asked: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
     """The output in training mode."""
-    return _numerics("output in training", points, "train", "output", cause, cases, explanatory)
+    return _numerics("output in training", points, "train", "output", asked, cases, explanatory)
 
 
-def eval_output(points: int, cause: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
+def eval_output(points: int, asked: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
     """The output in evaluation mode, with running statistics that are not the batch's."""
-    return _numerics("output in evaluation", points, "evaluation", "output", cause, cases, explanatory)
+    return _numerics("output in evaluation", points, "evaluation", "output", asked, cases, explanatory)
 
 
-def input_gradient(points: int, cause: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
+def input_gradient(points: int, asked: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
     """The gradient that reaches the input."""
-    return _numerics("input gradient", points, "train", "input_gradient", cause, cases, explanatory)
+    return _numerics("input gradient", points, "train", "input_gradient", asked, cases, explanatory)
 
 
 def weight_gradients(
-    points: int, cause: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False
+    points: int, asked: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False
 ) -> Check:
     """The gradients' norms of all parameters, those of one shape in any order."""
-    return _numerics("weight gradients", points, "train", "gradients", cause, cases, explanatory)
+    return _numerics("weight gradients", points, "train", "gradients", asked, cases, explanatory)
 
 
-def all_rows_learn(points: int, cause: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
+def all_rows_learn(points: int, asked: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
     """No output channel of a parameter is left without gradient, beyond those of the reference."""
 
     def judge(exam: Exam, case: Case) -> str:
@@ -127,7 +127,7 @@ def all_rows_learn(points: int, cause: str, cases: tuple[Case, ...] | None = Non
         expected = exam.expected("train", case, **options)["silent_rows"]
         return "" if seen <= expected else f"expected every channel to get a gradient, but {seen - expected} get none"
 
-    return Check("every channel learns", points, judge, cause, ("shape",), cases, explanatory)
+    return Check("every channel learns", points, judge, asked, ("shape",), cases, explanatory)
 
 
 def input_kept(points: int = 1, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
@@ -136,8 +136,8 @@ def input_kept(points: int = 1, cases: tuple[Case, ...] | None = None, explanato
     def judge(exam: Exam, case: Case) -> str:
         return "the input itself was changed by forward" if exam.seen("evaluation", case)["input_changed"] else ""
 
-    cause = "An in-place operation, such as `x += …` or an in-place ReLU, works on the input itself."
-    return Check("input kept", points, judge, cause, ("shape",), cases, explanatory)
+    asked = "An in-place operation, such as `x += …` or an in-place ReLU, works on the input itself."
+    return Check("input kept", points, judge, asked, ("shape",), cases, explanatory)
 
 
 def statistics_move(points: int = 1, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
@@ -152,8 +152,8 @@ def statistics_move(points: int = 1, cases: tuple[Case, ...] | None = None, expl
         off = any(abs(a - b) > 0.2 * b + 0.002 for a, b in zip(seen, expected, strict=True))
         return "in a pass in training mode, the running statistics don't move as far as they should" if off else ""
 
-    cause = "A BN has another momentum than PyTorch's default, 0.1, or is used more than once in a pass."
-    return Check("running statistics", points, judge, cause, ("shape", "parameter count"), cases, explanatory)
+    asked = "A BN has another momentum than PyTorch's default, 0.1, or is used more than once in a pass."
+    return Check("running statistics", points, judge, asked, ("shape", "parameter count"), cases, explanatory)
 
 
 def reloads(points: int = 1, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
@@ -163,8 +163,8 @@ def reloads(points: int = 1, cases: tuple[Case, ...] | None = None, explanatory:
         same = exam.seen("reload", case)["same"]
         return "" if same else "a second module that loads this one's state_dict computes something else"
 
-    cause = "Some layer is made in forward, or kept where the module does not see it, such as in a plain list."
-    return Check("state_dict", points, judge, cause, ("shape",), cases, explanatory)
+    asked = "Some layer is made in forward, or kept where the module does not see it, such as in a plain list."
+    return Check("state_dict", points, judge, asked, ("shape",), cases, explanatory)
 
 
 def own_weights(points: int = 1, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
@@ -174,8 +174,8 @@ def own_weights(points: int = 1, cases: tuple[Case, ...] | None = None, explanat
         shared = exam.seen("twins", case)["shared"]
         return f"two modules made one after the other share {shared} of their parameters and buffers" if shared else ""
 
-    cause = "Layers are made once, outside __init__ (as a class attribute or a default argument), and used by all."
-    return Check("own weights", points, judge, cause, ("shape",), cases, explanatory)
+    asked = "Layers are made once, outside __init__ (as a class attribute or a default argument), and used by all."
+    return Check("own weights", points, judge, asked, ("shape",), cases, explanatory)
 
 
 def double(points: int = 1, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
@@ -185,11 +185,11 @@ def double(points: int = 1, cases: tuple[Case, ...] | None = None, explanatory: 
         dtype = exam.seen("double", case)["dtype"]
         return "" if dtype == "float64" else f"after .double(), expected an output of float64, got {dtype}"
 
-    cause = "A tensor is made in forward with a fixed type. Make it with x.new_zeros, or from x."
-    return Check("float64", points, judge, cause, ("shape",), cases, explanatory)
+    asked = "A tensor is made in forward with a fixed type. Make it with x.new_zeros, or from x."
+    return Check("float64", points, judge, asked, ("shape",), cases, explanatory)
 
 
-def map_sizes(points: int, cause: str, cases: tuple[Case, ...] | None = None) -> Check:
+def map_sizes(points: int, asked: str, cases: tuple[Case, ...] | None = None) -> Check:
     """Every convolution makes a map of the specified size. It only explains an output that is wrong."""
 
     def judge(exam: Exam, case: Case) -> str:
@@ -207,11 +207,11 @@ def map_sizes(points: int, cause: str, cases: tuple[Case, ...] | None = None) ->
         convolution = f"a {kernel}x{kernel} convolution to {channels} channels"
         return f"expected {convolution} to make a map of {height}x{width}, got {got}"
 
-    return Check("map sizes", points, judge, cause, ("shape", "parameter count"), cases, explanatory=True)
+    return Check("map sizes", points, judge, asked, ("shape", "parameter count"), cases, explanatory=True)
 
 
 def shortcuts(
-    name: str, points: int, cause: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False
+    name: str, points: int, asked: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False
 ) -> Check:
     """With one weight at zero, the input reaches the output where a shortcut goes around it, and only there."""
 
@@ -225,7 +225,7 @@ def shortcuts(
             return f"with a weight of shape {weight} at zero, the input should not reach the output, but still does"
         return ""
 
-    return Check(name, points, judge, cause, ("shape", "parameter count"), cases, explanatory)
+    return Check(name, points, judge, asked, ("shape", "parameter count"), cases, explanatory)
 
 
 def same_parts(exam: Exam, case: Case) -> bool:

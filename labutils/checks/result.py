@@ -18,12 +18,16 @@ WORDS: dict[Status, str] = {
 
 @dataclass(frozen=True)
 class CheckResult:
-    """One check: its name, its status, what was expected and found, and the points it gave."""
+    """One check: its name, its status, what was expected and found, and the points it gave.
+
+    ``raised`` says that nothing was found, since the learner's code raised an error.
+    """
 
     name: str
     status: Status
     message: str = ""
     points: int = 0
+    raised: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,14 +38,19 @@ class Result:
     checks: tuple[CheckResult, ...]
     score: int
     max_score: int
-    cause: str = ""
+    asked: str = ""
     misconception: str = ""
     hint: str = ""
 
     @property
     def passed(self) -> bool:
-        """Whether nothing failed."""
-        return bool(self.checks) and all(check.status in ("passed", "undecided") for check in self.checks)
+        """Whether all checks passed."""
+        return bool(self.checks) and all(check.status == "passed" for check in self.checks)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether nothing failed, but something could not be decided, so that a person has to."""
+        return not self.passed and all(check.status in ("passed", "undecided", "blocked") for check in self.checks)
 
     @property
     def first_failure(self) -> CheckResult | None:
@@ -67,8 +76,8 @@ class Result:
         failure = self.first_failure
         if failure is not None:
             result.append((WORDS[failure.status], f"{failure.name}: {failure.message}"))
-        if self.misconception or self.cause:
-            result.append(("Likely cause", self.misconception) if self.misconception else ("Look again", self.cause))
+        if self.misconception or self.asked:
+            result.append(("Likely cause", self.misconception) if self.misconception else ("Asked for", self.asked))
         for status in ("failed", "error", "passed", "undecided", "blocked"):
             found = [check for check in self.checks if check.status == status and check is not failure]
             if found:

@@ -181,7 +181,7 @@ class _Marking:
             result.max_score,
             message=failure.message if failure else "",
             first_failure=failure.name if failure else "",
-            cause=result.cause,
+            asked=result.asked,
             misconception=misconception,
             salt=salt,
             checks=[asdict(check) for check in result.checks],

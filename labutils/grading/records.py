@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from labutils.files import write_whole
 
-FORMAT = 1  # of the files
+FORMAT = 2  # of the files
 LONGEST_ID = 80
 Status = Literal["passed", "partial", "failed", "missing", "error", "timeout", "memory", "crashed", "protocol", "infra"]
 NEEDS_A_PERSON: tuple[Status, ...] = ("infra", "protocol")
@@ -32,7 +32,7 @@ class Mark:
     max_score: int
     message: str = ""
     first_failure: str = ""
-    cause: str = ""
+    asked: str = ""
     misconception: str = ""
     salt: int = 0
     checks: list[dict[str, Any]] = field(default_factory=list)

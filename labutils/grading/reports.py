@@ -57,8 +57,8 @@ def _section(mark: Mark) -> str:
     if mark.message:
         where = f"<strong>{escape(mark.first_failure)}:</strong> " if mark.first_failure else ""
         lines.append(f"<p>{where}{escape(mark.message)}</p>")
-    if why := mark.misconception or mark.cause:
-        lines.append(f"<p><strong>Likely cause:</strong> {escape(why)}</p>")
+    if why := why_in_words(mark):
+        lines.append("<p><strong>{}:</strong> {}</p>".format(*map(escape, why)))
     if mark.checks:
         rows = "".join(
             f'<tr><th scope="row">{escape(check["name"])}</th><td>{escape(check["status"])}</td>'
@@ -68,6 +68,13 @@ def _section(mark: Mark) -> str:
         head = '<tr><th scope="col">check</th><th scope="col">result</th><th scope="col">points</th></tr>'
         lines.append(f"<table><caption>Checks</caption><thead>{head}</thead><tbody>{rows}</tbody></table>")
     return "\n".join(lines)
+
+
+def why_in_words(mark: Mark) -> tuple[str, str] | None:
+    """What is known of why points are missing, with a word in front, or None."""
+    if mark.misconception:
+        return "Likely cause", mark.misconception
+    return ("Asked for", mark.asked) if mark.asked else None
 
 
 def for_gradescope(record: Record) -> str:
@@ -95,9 +102,9 @@ def for_gradescope(record: Record) -> str:
 
 
 def _in_text(mark: Mark) -> str:
-    cause = mark.misconception or mark.cause
     parts = [f"{IN_WORDS[mark.status].capitalize()}.", mark.first_failure and f"{mark.first_failure}:", mark.message]
-    return " ".join(filter(None, parts)) + (f"\nLikely cause: {cause}" if cause else "")
+    why = why_in_words(mark)
+    return " ".join(filter(None, parts)) + ("\n{}: {}".format(*why) if why else "")
 
 
 def for_class(records: Sequence[Record], sheet: str) -> str:

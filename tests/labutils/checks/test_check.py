@@ -45,7 +45,7 @@ def test_a_right_class_is_true_and_gets_all_points() -> None:
     assert result
     assert result.score == result.max_score == 10
     assert str(result).startswith("residual-block: 10 of 10 points, solved")
-    assert result.hint == result.cause == result.misconception == ""
+    assert result.hint == result.asked == result.misconception == ""
 
 
 def test_a_wrong_class_is_false_and_is_told_what_why_and_how_to_go_on() -> None:
@@ -59,7 +59,7 @@ def test_the_first_failure_and_its_cause_come_first_and_other_failures_are_only_
     headline, first, cause, others, *_ = str(check("residual-block", raising(RuntimeError("no luck")))).splitlines()
     assert headline == "residual-block: 0 of 10 points"
     assert first.split()[:3] == ["✗", "failed", "shape:"]
-    assert cause.split()[:2] == ["Look", "again"]
+    assert cause.split()[:2] == ["Asked", "for:"]
     assert others.split()[:2] == ["✓", "passed"]
     result = check("residual-block", NoShortcut)
     also = [text for word, text in result.lines() if word == "✗ failed too"]

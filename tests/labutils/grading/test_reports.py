@@ -48,7 +48,7 @@ def checks(name: str, status: str) -> list[dict[str, object]]:
 NASTY_MARK = mark_of(
     "failed", exercise=NASTY, message=NASTY, first_failure=NASTY, misconception=NASTY, checks=checks(NASTY, NASTY)
 )
-NASTY_RECORD = record_of(NASTY, NASTY_MARK, mark_of("failed", exercise="b", cause=NASTY), file=NASTY, sheet=NASTY)
+NASTY_RECORD = record_of(NASTY, NASTY_MARK, mark_of("failed", exercise="b", asked=NASTY), file=NASTY, sheet=NASTY)
 
 
 def test_nothing_that_a_submission_or_a_name_says_becomes_html() -> None:
@@ -68,7 +68,7 @@ def test_a_student_reads_points_what_failed_and_why() -> None:
         4,
         message="expected relu(x), got 0",
         first_failure="silenced branch",
-        cause="look at forward",
+        asked="look at forward",
         misconception="there is no shortcut",
         checks=checks("shape", "passed"),
     )
@@ -109,7 +109,7 @@ def test_gradescope_is_told_each_exercise() -> None:
     marks = (
         mark_of("passed", 10),
         mark_of("partial", 4, exercise="b", message="got 0", first_failure="shape", misconception="no shortcut"),
-        mark_of("failed", exercise="c", cause="look at forward"),
+        mark_of("failed", exercise="c", asked="look at forward"),
         mark_of("missing", exercise="d", message="No cell answers this exercise."),
     )
     found = json.loads(reports.for_gradescope(record_of("amy", *marks, seconds=2.6)))
