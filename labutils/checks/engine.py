@@ -51,8 +51,8 @@ Judge = Callable[["Exam", Case], str]
 class Check:
     """One behaviour. ``judge`` returns "" where it is right, UNDECIDED, or a sentence on what was expected and found.
 
-    ``asked`` says again what the exercise asks for there, so that it is true whatever was written. ``needs`` names checks
-    without which this one says nothing.
+    ``asked`` says again what the exercise asks for there, so that it is true whatever was written. ``needs`` names
+    checks without which this one says nothing.
     ``cases`` are those of the exercise by default. ``explanatory`` as for a case.
     """
 
