@@ -349,7 +349,7 @@ def no_running_statistics() -> type[nn.Module]:
     return Block
 
 
-@wrong("input gradient", "The projection reads a detached input, so no gradient goes back through it.")
+@wrong("gradients", "The projection reads a detached input, so no gradient goes back through it.")
 def detached_projection() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -359,7 +359,7 @@ def detached_projection() -> type[nn.Module]:
     return Block
 
 
-@wrong("weight gradients", "The second BN is made but not used: the first one is called twice.")
+@wrong("gradients", "The second BN is made but not used: the first one is called twice.")
 def first_bn_twice() -> type[nn.Module]:
     class Block(Base):
         def branch(self, x: Tensor) -> Tensor:

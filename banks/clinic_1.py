@@ -299,7 +299,7 @@ def stem_bn_always_training() -> type[nn.Module]:
 
 
 @wrong(
-    "weight gradients", "The steps of a stage all call the block that was made last: a lambda looks its name up late."
+    "gradients", "The steps of a stage all call the block that was made last: a lambda looks its name up late."
 )
 def block_bound_late() -> type[nn.Module]:
     class Stage(nn.Module):

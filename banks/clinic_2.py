@@ -234,7 +234,7 @@ def no_running_statistics() -> type[nn.Module]:
     return Block
 
 
-@wrong("input gradient", "The shortcut is detached, so no gradient goes through it.")
+@wrong("gradients", "The shortcut is detached, so no gradient goes through it.")
 def detached_shortcut() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -243,7 +243,7 @@ def detached_shortcut() -> type[nn.Module]:
     return Block
 
 
-@wrong("every channel learns", "The first BN is called twice, and the second one never.")
+@wrong("gradients", "The first BN is called twice, and the second one never.")
 def first_bn_twice() -> type[nn.Module]:
     class Block(Base):
         def branch(self, x: Tensor) -> Tensor:
@@ -277,7 +277,7 @@ def input_overwritten() -> type[nn.Module]:
     return Block
 
 
-@wrong("input gradient", "The branch gets a detached input, so no gradient goes back through it.")
+@wrong("gradients", "The branch gets a detached input, so no gradient goes back through it.")
 def detached_input_of_the_branch() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -286,7 +286,7 @@ def detached_input_of_the_branch() -> type[nn.Module]:
     return Block
 
 
-@wrong("every channel learns", "The groups' convolutions run under no_grad, so that none of them learns.")
+@wrong("gradients", "The groups' convolutions run under no_grad, so that none of them learns.")
 def groups_do_not_learn() -> type[nn.Module]:
     class Groups(nn.ModuleList):
         def forward(self, x: Tensor) -> Tensor:

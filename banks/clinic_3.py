@@ -209,7 +209,7 @@ def bn_always_training() -> type[nn.Module]:
     return Block
 
 
-@wrong("weight gradients", "The first convolution is called twice, and the second one never.")
+@wrong("gradients", "The first convolution is called twice, and the second one never.")
 def first_convolution_twice() -> type[nn.Module]:
     class Block(Base):
         def branch(self, x: Tensor) -> Tensor:
@@ -218,7 +218,7 @@ def first_convolution_twice() -> type[nn.Module]:
     return Block
 
 
-@wrong("weight gradients", "The first BN is called twice, and the second one never.")
+@wrong("gradients", "The first BN is called twice, and the second one never.")
 def first_bn_twice() -> type[nn.Module]:
     class Block(Base):
         def branch(self, x: Tensor) -> Tensor:
@@ -236,7 +236,7 @@ def relu6() -> type[nn.Module]:
     return Block
 
 
-@wrong("weight gradients", "The branch is detached before the addition, so that none of its layers learns.")
+@wrong("gradients", "The branch is detached before the addition, so that none of its layers learns.")
 def detached_branch() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:

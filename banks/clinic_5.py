@@ -336,7 +336,7 @@ def stem_without_running_statistics() -> type[nn.Module]:
     return Net
 
 
-@wrong("weight gradients", "forward calls a stage's second block again and again, and the third one never.")
+@wrong("gradients", "forward calls a stage's second block again and again, and the third one never.")
 def second_block_again() -> type[nn.Module]:
     class Stage(nn.Module):
         def __init__(self, first: nn.Module, rest: list[nn.Module]) -> None:

@@ -145,7 +145,7 @@ def projected() -> type[nn.Module]:
     return Block
 
 
-@wrong("weight gradients", "The branch is detached before the addition, so that none of its layers learns.")
+@wrong("gradients", "The branch is detached before the addition, so that none of its layers learns.")
 def detached_branch() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -154,7 +154,7 @@ def detached_branch() -> type[nn.Module]:
     return Block
 
 
-@wrong("weight gradients", "The first BN is called twice, and the second one never.")
+@wrong("gradients", "The first BN is called twice, and the second one never.")
 def first_bn_twice() -> type[nn.Module]:
     class Block(Base):
         def branch(self, x: Tensor) -> Tensor:

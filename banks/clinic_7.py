@@ -185,7 +185,7 @@ def no_last_relu() -> type[nn.Module]:
     return Block
 
 
-@wrong("input gradient", "The shortcut is detached, so no gradient goes through it.")
+@wrong("gradients", "The shortcut is detached, so no gradient goes through it.")
 def detached_shortcut() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -195,7 +195,7 @@ def detached_shortcut() -> type[nn.Module]:
     return Block
 
 
-@wrong("input gradient", "The branch gets a detached input, so no gradient goes back through it.")
+@wrong("gradients", "The branch gets a detached input, so no gradient goes back through it.")
 def detached_input_of_the_branch() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -204,7 +204,7 @@ def detached_input_of_the_branch() -> type[nn.Module]:
     return Block
 
 
-@wrong("weight gradients", "The first BN is called twice, and the second one never.")
+@wrong("gradients", "The first BN is called twice, and the second one never.")
 def first_bn_twice() -> type[nn.Module]:
     class Block(Base):
         def branch(self, x: Tensor) -> Tensor:

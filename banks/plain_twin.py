@@ -248,7 +248,7 @@ def no_running_statistics() -> type[nn.Module]:
     return Net
 
 
-@wrong("input gradient", "The stem runs under torch.no_grad(), so it never learns.")
+@wrong("gradients", "The stem runs under torch.no_grad(), so it never learns.")
 def stem_without_gradient() -> type[nn.Module]:
     class Net(small_nets.Net):
         def forward(self, x: Tensor) -> Tensor:
@@ -259,7 +259,7 @@ def stem_without_gradient() -> type[nn.Module]:
     return Net
 
 
-@wrong("weight gradients", "In a pair that keeps the shape, the first convolution is used twice and the second never.")
+@wrong("gradients", "In a pair that keeps the shape, the first convolution is used twice and the second never.")
 def first_convolution_twice() -> type[nn.Module]:
     class Own(small_nets.Pair):
         def branch(self, x: Tensor) -> Tensor:

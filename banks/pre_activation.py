@@ -321,7 +321,7 @@ def bn_always_training() -> type[nn.Module]:
     return Block
 
 
-@wrong("input gradient", "The projection reads a detached copy of a, so no gradient comes back through it.")
+@wrong("gradients", "The projection reads a detached copy of a, so no gradient comes back through it.")
 def detached_projection() -> type[nn.Module]:
     class Block(Base):
         def shortcut(self, x: Tensor, a: Tensor) -> Tensor:
@@ -330,7 +330,7 @@ def detached_projection() -> type[nn.Module]:
     return Block
 
 
-@wrong("weight gradients", "The second convolution is computed with weight.data, so it never learns.")
+@wrong("gradients", "The second convolution is computed with weight.data, so it never learns.")
 def weight_data() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:

@@ -406,7 +406,7 @@ def stem_without_running_statistics() -> type[nn.Module]:
     return Net
 
 
-@wrong("weight gradients", "The stem is computed under no_grad, so it learns nothing.")
+@wrong("gradients", "The stem is computed under no_grad, so it learns nothing.")
 def stem_without_gradient() -> type[nn.Module]:
     class Net(Base):
         @torch.no_grad()

@@ -363,7 +363,7 @@ def no_running_statistics() -> type[nn.Module]:
     return Block
 
 
-@wrong("every channel learns", "The first BN is called after both convolutions, the second one never.")
+@wrong("gradients", "The first BN is called after both convolutions, the second one never.")
 def first_bn_twice() -> type[nn.Module]:
     class Block(Base):
         def branch(self, x: Tensor) -> Tensor:
@@ -468,7 +468,7 @@ def stride_on_last() -> type[nn.Module]:
     return Block
 
 
-@wrong("input gradient", "The branch gets a detached input, so no gradient goes back through it.")
+@wrong("gradients", "The branch gets a detached input, so no gradient goes back through it.")
 def detached_input_of_the_branch() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -477,7 +477,7 @@ def detached_input_of_the_branch() -> type[nn.Module]:
     return Block
 
 
-@wrong("every channel learns", "What the paths put out is detached before the last 1x1, so that no path learns.")
+@wrong("gradients", "What the paths put out is detached before the last 1x1, so that no path learns.")
 def detached_paths() -> type[nn.Module]:
     class Block(Concatenated):
         def branch(self, x: Tensor) -> Tensor:
@@ -486,7 +486,7 @@ def detached_paths() -> type[nn.Module]:
     return Block
 
 
-@wrong("every channel learns", "The groups' weights are joined by way of `.data`, which no gradient goes through.")
+@wrong("gradients", "The groups' weights are joined by way of `.data`, which no gradient goes through.")
 def weights_joined_by_data() -> type[nn.Module]:
     class Joined(nn.ModuleList):
         def __init__(self, width: int, stride: int, groups: int) -> None:

@@ -240,7 +240,7 @@ def rectified() -> type[nn.Module]:
     return Shortcut
 
 
-@wrong("input gradient", "The pixels are taken with .data or .detach(), so no gradient goes through the shortcut.")
+@wrong("gradients", "The pixels are taken with .data or .detach(), so no gradient goes through the shortcut.")
 def detached() -> type[nn.Module]:
     class Shortcut(Base):
         def forward(self, x: Tensor) -> Tensor:

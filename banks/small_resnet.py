@@ -291,7 +291,7 @@ def no_running_statistics() -> type[nn.Module]:
     return Net
 
 
-@wrong("input gradient", "The shortcuts are detached, so gradients come down through the branches alone.")
+@wrong("gradients", "The shortcuts are detached, so gradients come down through the branches alone.")
 def detached_shortcuts() -> type[nn.Module]:
     class Own(Block):
         def forward(self, x: Tensor) -> Tensor:
@@ -303,7 +303,7 @@ def detached_shortcuts() -> type[nn.Module]:
     return Net
 
 
-@wrong("weight gradients", "The loop over a stage calls one block again and again, and the other ones never.")
+@wrong("gradients", "The loop over a stage calls one block again and again, and the other ones never.")
 def wrong_index() -> type[nn.Module]:
     class Stage(nn.Module):
         def __init__(self, *blocks: nn.Module) -> None:

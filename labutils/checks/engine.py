@@ -103,6 +103,7 @@ class Exam:
     exercise: Exercise
     learner: Transport
     salt: int = PUBLIC_SALT
+    notes: dict[Any, Any] = field(default_factory=dict)  # what checks have worked out from facts
     _seen: dict[Any, Facts | Failure] = field(default_factory=dict)
     _expected: dict[Any, Facts | Failure] = field(default_factory=dict)
 
@@ -196,7 +197,7 @@ def _checked(exam: Exam, check: Check) -> CheckResult:
 def _result(exam: Exam, results: tuple[CheckResult, ...]) -> Result:
     exercise = exam.exercise
     score = sum(result.points for result in results)
-    if exercise.all_or_nothing and score < exercise.max_score:
+    if exercise.all_or_nothing and any(result.status != "passed" for result in results):
         score = 0
     result = Result(exercise.id, results, score, exercise.max_score)
     failure = result.first_failure

@@ -3,18 +3,38 @@
 ``points``, ``asked``, ``cases`` and ``explanatory`` are those of :class:`labutils.checks.engine.Check`.
 """
 
+import math
 from collections import Counter
+from dataclasses import replace
+from typing import Any
 
-from labutils.checks.comparison import difference
+from labutils.checks.comparison import EXACT, PRECISE, difference
 from labutils.checks.engine import UNDECIDED, Case, Check, Exam
+from labutils.checks.layouts import MOST, Named, of_parameters, of_statistics
+from labutils.checks.probes.fill import WEIGHT
+from labutils.checks.transport import Failure
 
 FINGERPRINT: dict[str, tuple[str, ...]] = {
-    "train": ("output", "gradients"),
-    "evaluation": ("output", "repeats", "statistics_moved"),
+    "train": ("output", "gradients", "input_gradient", "drew"),
+    "evaluation": ("output", "input", "repeats", "statistics_moved"),
+    "running": ("statistics",),
+    "exact": ("usual", "large", "faint"),
+}
+NUMERIC = ("shape", "parameter count")  # without these, no numbers are compared
+NO_CHANCE = "Nothing in it is drawn at random: the same weights and the same input give the same output."
+RUNNING = "In evaluation mode, every BN uses its running statistics."
+DETAILED = (
+    "The output has the type and the device of the input, a ReLU lets all that is positive through and nothing else, "
+    "and BN's eps is PyTorch's default, 1e-5."
+)
+DETAILS = {
+    "usual": "in float64",
+    "large": "for an input a thousand times as large",
+    "faint": "where the running variances are near BN's eps",
 }
 
 
-def builds(asked: str = "The class can't be made with the arguments of the specification.") -> Check:
+def builds(asked: str = "The class can be made with the arguments of the specification.") -> Check:
     """The call returns a module. No points."""
 
     def judge(exam: Exam, case: Case) -> str:
@@ -55,79 +75,164 @@ def count(points: int, asked: str, cases: tuple[Case, ...] | None = None, explan
             return f"expected {expected:,} parameters, got {seen['parameters']:,}"
         if seen["trained"] != expected:
             return f"expected all {expected:,} parameters to be trained, got {seen['trained']:,} that are"
+        if sum(math.prod(shape) for _, shape, _ in seen["tensors"]) != expected:
+            return f"expected {expected:,} parameters, got shapes that are not of so many"
         return ""
 
     return Check("parameter count", points, judge, asked, ("shape",), cases, explanatory)
 
 
 def silenced(points: int, is_right: str, asked: str, cases: tuple[Case, ...], explanatory: bool = False) -> Check:
-    """With all BN scales and shifts at zero, what is left is the shortcut, and so is the gradient."""
+    """With all parameters at zero, what is left is the shortcut, and so is the gradient. It needs no equal weights."""
 
     def judge(exam: Exam, case: Case) -> str:
         seen, expected = exam.seen("silenced", case), exam.expected("silenced", case)
-        problem = difference(seen["output"], expected["output"])
+        problem = difference(seen["output"], expected["output"]).removeprefix("under equal weights ")
         if problem:
-            return f"with the scales and shifts of all BNs at zero, the output should be {is_right}; {problem}"
-        problem = difference(seen["input_gradient"], expected["input_gradient"])
+            return f"with all parameters at zero, the output should be {is_right}; {problem}"
+        problem = difference(seen["input_gradient"], expected["input_gradient"]).removeprefix("under equal weights ")
         return (
-            f"with the scales and shifts of all BNs at zero, the input's gradient is off; {problem}" if problem else ""
+            f"with all parameters at zero, the input's gradient should be that of {is_right}; {problem}"
+            if problem
+            else ""
         )
 
     return Check("silenced branch", points, judge, asked, ("shape",), cases, explanatory)
 
 
+def same_weights(exam: Exam, case: Case) -> dict[str, Any] | None:
+    """The options of a probe under which the learner's parameters hold what the reference's hold; None if unknown.
+
+    Of several layouts that are possible it is the first under which the outputs agree, or else the first. Raises
+    Failure where the learner's code gives no facts.
+    """
+    key = ("weights", case)
+    if key not in exam.notes:
+        exam.notes[key] = _layout(exam, case)
+    return exam.notes[key]
+
+
+def _layout(exam: Exam, case: Case) -> dict[str, Any] | None:
+    seen, expected = exam.seen("shape", case), exam.expected("shape", case)
+    found = of_parameters(
+        [Named(*tensor) for tensor in seen["tensors"]], [shape for _, shape, _ in expected["tensors"]]
+    )
+    if not found:
+        return None
+    moving = of_statistics(seen["statistics"], expected["statistics"])
+    ways = [{"layouts": weights + others} if weights + others else {} for weights in found for others in moving][:MOST]
+    likely = exam.notes.get("likely", 0)  # the place of what was right before, or None where nothing was
+    if len(ways) == 1 or likely is None:
+        return ways[0]
+    wanted = exam.expected("evaluation", case)["output"]
+    for place in dict.fromkeys((min(likely, len(ways) - 1), *range(len(ways)))):
+        if not difference(exam.seen("evaluation", case, **ways[place])["output"], wanted):
+            exam.notes["likely"] = place
+            return ways[place]
+    exam.notes["likely"] = None
+    return ways[0]
+
+
 def _numerics(
     name: str, points: int, probe: str, fact: str, asked: str, cases: tuple[Case, ...] | None, explanatory: bool
 ) -> Check:
-    """A fact that is a tensor or a list of numbers, under equal weights.
-
-    Where the parameters have other shapes than the reference's, the weights are equal only if the learner split layers
-    into equal parts. If that doesn't fit either, nothing is decided.
-    """
+    """A fact that is a tensor or a list of numbers, under equal weights."""
 
     def judge(exam: Exam, case: Case) -> str:
-        if same_parts(exam, case):
-            return difference(exam.seen(probe, case)[fact], exam.expected(probe, case)[fact])
-        if fact == "gradients":
+        weights = same_weights(exam, case)
+        if weights is None:
             return UNDECIDED
-        found = exam.seen(probe, case, periodic=True)[fact]
-        return UNDECIDED if difference(found, exam.expected(probe, case, periodic=True)[fact]) else ""
+        return difference(exam.seen(probe, case, **weights)[fact], exam.expected(probe, case)[fact])
 
-    return Check(name, points, judge, asked, ("shape", "parameter count"), cases, explanatory)
+    return Check(name, points, judge, asked, NUMERIC, cases, explanatory)
 
 
 def train_output(points: int, asked: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
-    """The output in training mode."""
-    return _numerics("output in training", points, "train", "output", asked, cases, explanatory)
+    """The output in training mode, without chance."""
+    numerics = _numerics("output in training", points, "train", "output", asked, cases, explanatory)
+
+    def judge(exam: Exam, case: Case) -> str:
+        if exam.seen("train", case, **(same_weights(exam, case) or {}))["drew"]:
+            return "forward draws random numbers in training mode"
+        return numerics.judge(exam, case)
+
+    return replace(numerics, judge=judge)
 
 
 def eval_output(points: int, asked: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
     """The output in evaluation mode, with running statistics that are not the batch's."""
-    return _numerics("output in evaluation", points, "evaluation", "output", asked, cases, explanatory)
-
-
-def input_gradient(points: int, asked: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
-    """The gradient that reaches the input."""
-    return _numerics("input gradient", points, "train", "input_gradient", asked, cases, explanatory)
-
-
-def weight_gradients(
-    points: int, asked: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False
-) -> Check:
-    """The gradients' norms of all parameters, those of one shape in any order."""
-    return _numerics("weight gradients", points, "train", "gradients", asked, cases, explanatory)
-
-
-def all_rows_learn(points: int, asked: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
-    """No output channel of a parameter is left without gradient, beyond those of the reference."""
+    numerics = _numerics("output in evaluation", points, "evaluation", "output", asked, cases, explanatory)
 
     def judge(exam: Exam, case: Case) -> str:
-        options = {} if same_parts(exam, case) else {"periodic": True}
-        seen = exam.seen("train", case, **options)["silent_rows"]
-        expected = exam.expected("train", case, **options)["silent_rows"]
-        return "" if seen <= expected else f"expected every channel to get a gradient, but {seen - expected} get none"
+        facts = exam.seen("evaluation", case, **(same_weights(exam, case) or {}))
+        if facts["drew"]:
+            return "forward draws random numbers in evaluation mode"
+        if not facts["repeats"]:
+            return "the same input, given twice, gives two outputs"
+        return numerics.judge(exam, case)
 
-    return Check("every channel learns", points, judge, asked, ("shape",), cases, explanatory)
+    return replace(numerics, judge=judge)
+
+
+def details(points: int, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
+    """What float32 hides in the usual outputs: their type, and in float64, where small and large values go."""
+
+    def judge(exam: Exam, case: Case) -> str:
+        single = exam.seen("shape", case)["type"]
+        if single != "float32":
+            return f"for an input of float32, expected an output of float32, got one of {single}"
+        try:
+            double = exam.seen("double", case)["type"]
+        except Failure as failure:
+            words = f"after .double(), for an input of float64, {failure}"
+            raise Failure(failure.kind, words, failure.raised) from None
+        if double != "float64":
+            return f"after .double(), for an input of float64, expected an output of float64, got one of {double}"
+        weights = same_weights(exam, case)
+        if weights is None:
+            return UNDECIDED
+        seen, expected = exam.seen("exact", case, **weights), exam.expected("exact", case)
+        for detail, words in DETAILS.items():
+            if problem := difference(seen[detail], expected[detail], EXACT):
+                return f"{words}, {problem}"
+        return ""
+
+    return Check("details", points, judge, DETAILED, NUMERIC, cases, explanatory)
+
+
+def gradients(points: int, asked: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
+    """The gradient that reaches the input, and the norms of the parameters' gradients.
+
+    That every parameter gets one, and changes the output, is decided whatever the layout. The norms are compared
+    without names: in the order of the usual parameters' shapes, those of one shape by size, and part by part where the
+    learner's layers are cut.
+    """
+
+    def judge(exam: Exam, case: Case) -> str:
+        weights = same_weights(exam, case)
+        options: dict[str, Any] = {**(weights or {}), "float64": True}
+        seen, expected = exam.seen("train", case, **options), exam.expected("train", case, float64=True)
+        missing = seen["unlearned"] - expected["unlearned"]
+        if missing > 0 and min(case.shape[2:]) > 1:  # on one pixel, gradients are as small as rounding
+            total = exam.seen("shape", case)["parameters"]
+            return f"expected every parameter to get a gradient, but {missing:,} of {total:,} values in them get none"
+        if weights is None:
+            idle = exam.seen("touched", case)["idle"]
+            return (
+                "expected every parameter to change the output, but some of them change nothing" if idle else UNDECIDED
+            )
+        if problem := difference(seen["input_gradient"], expected["input_gradient"]):
+            return f"the gradient that reaches the input is another one; {problem}"
+        held = [piece for _, (pieces, *_) in weights.get("layouts", ()) for piece in pieces]
+        parts = {piece for piece in held if piece[0] == WEIGHT and piece[2] >= 0}
+        if parts:
+            ordered = tuple(sorted(parts))
+            seen = exam.seen("train", case, **options, pieces=ordered)
+            expected = exam.expected("train", case, float64=True, pieces=ordered)
+        problem = difference(seen["gradients"], expected["gradients"])
+        return f"the parameters' gradients have other norms; {problem}" if problem else ""
+
+    return Check("gradients", points, judge, asked, NUMERIC, cases, explanatory)
 
 
 def input_kept(points: int = 1, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
@@ -136,24 +241,26 @@ def input_kept(points: int = 1, cases: tuple[Case, ...] | None = None, explanato
     def judge(exam: Exam, case: Case) -> str:
         return "the input itself was changed by forward" if exam.seen("evaluation", case)["input_changed"] else ""
 
-    asked = "An in-place operation, such as `x += …` or an in-place ReLU, works on the input itself."
-    return Check("input kept", points, judge, asked, ("shape",), cases, explanatory)
+    return Check("input kept", points, judge, "forward leaves its input as it was.", ("shape",), cases, explanatory)
 
 
 def statistics_move(points: int = 1, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
-    """A pass in training mode moves the running statistics as PyTorch's default BN does."""
+    """A pass in training mode moves the running statistics as PyTorch's default BN does, and only such a pass."""
 
     def judge(exam: Exam, case: Case) -> str:
-        if not same_parts(exam, case):
+        weights = same_weights(exam, case)
+        if exam.seen("evaluation", case, **(weights or {}))["statistics_moved"]:
+            return "a pass in evaluation mode changes the running statistics"
+        if weights is None:
             return UNDECIDED
-        seen, expected = (observe("running", case)["moves"] for observe in (exam.seen, exam.expected))
-        if len(seen) != len(expected):
-            return f"expected {len(expected)} running statistics, got {len(seen)}"
-        off = any(abs(a - b) > 0.2 * b + 0.002 for a, b in zip(seen, expected, strict=True))
-        return "in a pass in training mode, the running statistics don't move as far as they should" if off else ""
+        seen, expected = exam.seen("running", case, **weights), exam.expected("running", case)
+        if len(seen["statistics"]) != len(expected["statistics"]):
+            return f"expected {len(expected['statistics'])} running statistics, got {len(seen['statistics'])}"
+        problem = difference(seen["statistics"], expected["statistics"], PRECISE)
+        return f"after a pass in training mode, the running statistics are others; {problem}" if problem else ""
 
-    asked = "A BN has another momentum than PyTorch's default, 0.1, or is used more than once in a pass."
-    return Check("running statistics", points, judge, asked, ("shape", "parameter count"), cases, explanatory)
+    asked = "Every BN is PyTorch's default, with a momentum of 0.1, and sees each batch once."
+    return Check("running statistics", points, judge, asked, NUMERIC, cases, explanatory)
 
 
 def reloads(points: int = 1, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
@@ -163,7 +270,7 @@ def reloads(points: int = 1, cases: tuple[Case, ...] | None = None, explanatory:
         same = exam.seen("reload", case)["same"]
         return "" if same else "a second module that loads this one's state_dict computes something else"
 
-    asked = "Some layer is made in forward, or kept where the module does not see it, such as in a plain list."
+    asked = "All that a module computes with is in its state_dict: layers and parameters made in __init__."
     return Check("state_dict", points, judge, asked, ("shape",), cases, explanatory)
 
 
@@ -174,27 +281,17 @@ def own_weights(points: int = 1, cases: tuple[Case, ...] | None = None, explanat
         shared = exam.seen("twins", case)["shared"]
         return f"two modules made one after the other share {shared} of their parameters and buffers" if shared else ""
 
-    asked = "Layers are made once, outside __init__ (as a class attribute or a default argument), and used by all."
+    asked = "Each module has layers of its own, made in its own __init__."
     return Check("own weights", points, judge, asked, ("shape",), cases, explanatory)
-
-
-def double(points: int = 1, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
-    """It computes in float64 where it is asked to."""
-
-    def judge(exam: Exam, case: Case) -> str:
-        dtype = exam.seen("double", case)["dtype"]
-        return "" if dtype == "float64" else f"after .double(), expected an output of float64, got {dtype}"
-
-    asked = "A tensor is made in forward with a fixed type. Make it with x.new_zeros, or from x."
-    return Check("float64", points, judge, asked, ("shape",), cases, explanatory)
 
 
 def map_sizes(points: int, asked: str, cases: tuple[Case, ...] | None = None) -> Check:
     """Every convolution makes a map of the specified size. It only explains an output that is wrong."""
 
     def judge(exam: Exam, case: Case) -> str:
-        if not same_parts(exam, case):
-            return UNDECIDED
+        weights = same_weights(exam, case)
+        if weights != {}:
+            return ""
         if not difference(exam.seen("evaluation", case)["output"], exam.expected("evaluation", case)["output"]):
             return ""
         seen, expected = (Counter(map(tuple, observe("maps", case)["maps"])) for observe in (exam.seen, exam.expected))
@@ -207,7 +304,7 @@ def map_sizes(points: int, asked: str, cases: tuple[Case, ...] | None = None) ->
         convolution = f"a {kernel}x{kernel} convolution to {channels} channels"
         return f"expected {convolution} to make a map of {height}x{width}, got {got}"
 
-    return Check("map sizes", points, judge, asked, ("shape", "parameter count"), cases, explanatory=True)
+    return Check("map sizes", points, judge, asked, NUMERIC, cases, explanatory=True)
 
 
 def shortcuts(
@@ -216,18 +313,14 @@ def shortcuts(
     """With one weight at zero, the input reaches the output where a shortcut goes around it, and only there."""
 
     def judge(exam: Exam, case: Case) -> str:
-        if not same_parts(exam, case):
+        weights = same_weights(exam, case)
+        if weights is None:
             return UNDECIDED
-        seen, expected = exam.seen("cuts", case), exam.expected("cuts", case)
+        seen, expected = exam.seen("cuts", case, **weights), exam.expected("cuts", case)
         for weight in Counter(seen["needed"]) - Counter(expected["needed"]):
             return f"with a weight of shape {weight} at zero, the input should still reach the output, but does not"
         for weight in Counter(seen["avoided"]) - Counter(expected["avoided"]):
             return f"with a weight of shape {weight} at zero, the input should not reach the output, but still does"
         return ""
 
-    return Check(name, points, judge, asked, ("shape", "parameter count"), cases, explanatory)
-
-
-def same_parts(exam: Exam, case: Case) -> bool:
-    """Whether the learner's parameters have the shapes of the reference's, in any order. Raises Failure."""
-    return exam.seen("shape", case)["shapes"] == exam.expected("shape", case)["shapes"]
+    return Check(name, points, judge, asked, NUMERIC, cases, explanatory)

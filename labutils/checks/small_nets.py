@@ -2,16 +2,14 @@
 
 from torch import nn
 
-from labutils.checks import module_checks
+from labutils.checks import module_checks, nets
 from labutils.checks.engine import Case, Check, Exercise
 
-CASES = (
-    Case((8,), (2, 1, 9, 9), explanatory=True),
-    Case((20, 7, 3, 4), (3, 3, 12, 6)),
-)
+SMALL = Case((8,), (2, 1, 9, 9))
+OTHER = Case((20, 7, 3, 4), (3, 3, 12, 6))
+DEEP = Case((56, 5, 2, 2), (2, 2, 5, 4))
 REFUSED = (Case((10,)), Case((2,)), Case((-4,), explanatory=True))
-DEPTH = "A depth is right if (depth - 2) / 6 is whole and at least 1. Raise ValueError in __init__ for any other."
-ONCE = "Every layer is used once in a pass: look for one that is used twice."
+DEPTH = "A depth is right if (depth - 2) / 6 is whole and at least 1. __init__ raises ValueError for any other."
 
 
 def exercise(
@@ -24,35 +22,29 @@ def exercise(
     shortcuts: Check,
     maps: str,
     numerics: str,
-    gradients_explain: bool,
     requires: str,
 ) -> Exercise:
     """The exercise that asks for the net ``name(depth, num_classes=10, in_channels=1, width=16)``.
 
-    ``shapes``, ``count``, ``maps`` and ``numerics`` are what usually is behind an output of another shape, another
-    number of parameters, maps of other sizes, and other values. ``gradients_explain`` says whether the check of the
-    weights' gradients is there only to explain.
+    ``shapes``, ``count``, ``maps`` and ``numerics`` say again what is asked for: of the output's shape, of the
+    parameters, of the maps' sizes, and of the order of all.
     """
-    one_image = Case((8,), (1, 1, 9, 9), f"{name}(8) with a batch of one image")
+    one_image = Case((8, 4, 2, 4), (1, 2, 8, 9), f"{name}(8, 4, 2, 4) with a batch of one image")
     return Exercise(
         id=id,
         sheet="02-small-resnet",
         names=(name,),
         reference=lambda: (reference,),
-        cases=CASES,
+        cases=(SMALL, OTHER, one_image, DEEP),
         checks=(
             module_checks.builds(),
             module_checks.refuses(1, REFUSED, DEPTH),
-            module_checks.shape(1, shapes, (*CASES, one_image)),
-            module_checks.count(1, count),
+            module_checks.shape(0, shapes, explanatory=True),
+            module_checks.count(1, count, explanatory=True),
             shortcuts,
-            module_checks.map_sizes(1, maps),
-            module_checks.train_output(1, numerics, explanatory=True),
-            module_checks.eval_output(1, numerics, explanatory=True),
-            module_checks.input_gradient(1, numerics, explanatory=True),
-            module_checks.weight_gradients(1, ONCE, explanatory=gradients_explain),
-            module_checks.statistics_move(1),
+            module_checks.map_sizes(0, maps, (SMALL, OTHER)),
+            *nets.numeric_checks(numerics, SMALL, (SMALL, OTHER, DEEP)),
         ),
-        fingerprint={**module_checks.FINGERPRINT, "other_depths": ("raised",)},
+        fingerprint=module_checks.FINGERPRINT,
         requires=(requires,),
     )

@@ -127,7 +127,8 @@ def guarded() -> Iterator[None]:
         soft_limit(),
     ):
         warnings.simplefilter("ignore")
-        torch.set_default_device("cpu")
+        if torch.empty(0).device.type != "cpu":  # where it is, setting it again would slow every call down
+            torch.set_default_device("cpu")
         torch.set_default_dtype(torch.float32)
         torch.set_num_threads(1)
         torch.autograd.set_detect_anomaly(False)

@@ -1,7 +1,7 @@
 """Exercise ``clinic-1``: the stride in every block of a stage."""
 
 from labutils import models
-from labutils.checks import module_checks
+from labutils.checks import module_checks, nets
 from labutils.checks.engine import Case, Exercise
 
 
@@ -10,37 +10,33 @@ def staged_net(blocks: int, num_classes: int = 10) -> models.CifarResNet:
     return models.CifarResNet(blocks, "B", num_classes, 3)
 
 
-CASES = (
-    Case((1, 7), (2, 3, 12, 12)),
-    Case((3,), (2, 3, 13, 10)),
-)
-SHAPES = (
-    "A block starts from the channels that the one before it put out; the average is taken over whatever map there is, "
-    "and the linear layer gives num_classes scores."
-)
-COUNT = (
-    "Each stage has `blocks` blocks of its own. Only its first one changes the shape, in stages 2 and 3 alone: "
-    "a stride anywhere else brings a projection that was not asked for. The stem has a BN, the blocks are "
-    "`ResidualBlock`s, and the linear layer has a bias."
-)
-NUMERICS = (
-    "The parameters are all there, so look at the maps: stage 1 keeps their size, stages 2 and 3 halve it in their "
-    "first block. Then look at the stem's ReLU and at the average."
-)
+SMALL = Case((1, 7), (2, 3, 12, 12))
+DEEPER = Case((3,), (2, 3, 13, 10))
+ONE_IMAGE = Case((1,), (1, 3, 9, 8), "StagedNet(1) with a batch of one image")
 
 EXERCISE = Exercise(
     id="clinic-1",
     sheet="05-bug-clinic",
     names=("StagedNet",),
     reference=lambda: (staged_net,),
-    cases=CASES,
+    cases=(SMALL, DEEPER, ONE_IMAGE),
     checks=(
         module_checks.builds(),
-        module_checks.shape(1, SHAPES, explanatory=True),
-        module_checks.count(2, COUNT),
-        module_checks.train_output(3, NUMERICS, explanatory=True),
-        module_checks.eval_output(2, "In evaluation mode, every BN uses its running statistics."),
-        module_checks.weight_gradients(2, "Some block is made, but another one is called in its place."),
+        module_checks.shape(
+            1, "The output is (N, num_classes) for images of any size, and for one image as well.", explanatory=True
+        ),
+        module_checks.count(
+            2,
+            "Each stage has `blocks` residual blocks of its own. Only its first one changes the shape, in stages 2 and "
+            "3 alone, and has a projection. The stem has a BN, and the linear layer has a bias.",
+            explanatory=True,
+        ),
+        *nets.numeric_checks(
+            "Stage 1 keeps the size of the map, stages 2 and 3 halve it in their first block. The stem is 3x3, BN, "
+            "ReLU; the average over the map and a linear layer come last.",
+            SMALL,
+            (SMALL, DEEPER),
+        ),
     ),
     fingerprint=module_checks.FINGERPRINT,
     all_or_nothing=True,

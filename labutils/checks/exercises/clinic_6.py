@@ -1,29 +1,24 @@
 """Exercise ``clinic-6``: the shortcut that loses its negative values."""
 
-from labutils.checks import module_checks, references
-from labutils.checks.engine import Case, Exercise
+from labutils.checks import blocks, references
+from labutils.checks.engine import Case
 
-CASES = (Case((8,), (2, 8, 6, 6)),)
-SHAPES = "All layers have stride 1 and the same number of channels, and a 3x3 has padding 1."
-COUNT = "Two 3x3 convolutions without bias and a BN behind each; no more."
-NUMERICS = "The branch is ReLU, 3x3, BN, ReLU, 3x3, BN, and its output is added to the input."
+CASES = (
+    Case((8,), (2, 8, 6, 6)),
+    Case((5,), (3, 5, 1, 1), "PreBlock(5) on a map of one pixel"),
+    Case((6,), (1, 6, 4, 7), "PreBlock(6) with a batch of one image"),
+)
 
-EXERCISE = Exercise(
-    id="clinic-6",
-    sheet="05-bug-clinic",
-    names=("PreBlock",),
-    reference=lambda: (references.PreBlock,),
-    cases=CASES,
-    checks=(
-        module_checks.builds(),
-        module_checks.shape(1, SHAPES, explanatory=True),
-        module_checks.count(2, COUNT, explanatory=True),
-        module_checks.input_kept(2),
-        module_checks.silenced(1, "x", "Something stands on the shortcut, or behind the addition.", CASES),
-        module_checks.train_output(2, NUMERICS, explanatory=True),
-        module_checks.eval_output(1, NUMERICS, explanatory=True),
-        module_checks.weight_gradients(1, "The way back to some layer is cut, or another one is called in its place."),
-    ),
-    fingerprint={**module_checks.FINGERPRINT, "evaluation": ("output", "input")},
+EXERCISE = blocks.exercise(
+    "clinic-6",
+    "05-bug-clinic",
+    "PreBlock",
+    references.PreBlock,
+    CASES,
+    shapes="The output has the input's shape.",
+    count="Two 3x3 convolutions without bias and a BN behind each; no more.",
+    shortcut="The input itself, negative values included, is added to the branch, and nothing follows.",
+    silent="x",
+    numerics="The branch is ReLU, 3x3, BN, ReLU, 3x3, BN, and its output is added to the input.",
     all_or_nothing=True,
 )

@@ -6,17 +6,18 @@ EXERCISE = small_nets.exercise(
     "plain-twin",
     "PlainNet",
     references.PlainNet,
-    shapes="The arguments are those of SmallResNet, in the same order, and any image size has to work.",
-    count="What goes is the additions and the projections, 10w²+12w parameters of SmallResNet. All other layers stay "
-    "as they are.",
+    shapes="The arguments are depth, num_classes, in_channels and width, in this order. The output is (N, num_classes) "
+    "for images of any size, and for one image as well.",
+    count="The additions and the projections are gone, 10w²+12w parameters of SmallResNet. All other layers are as "
+    "there.",
     shortcuts=module_checks.shortcuts(
         "no shortcuts",
         1,
-        "Something is still added: in a plain net, each layer reads the one before and nothing else.",
+        "Nothing is added anywhere: each layer reads the one before and nothing else.",
+        (small_nets.SMALL,),
         explanatory=True,
     ),
-    maps="The strides stay where they were in SmallResNet: 2 in the first convolution of stages 2 and 3.",
-    numerics="The layers are there, but are not joined as in SmallResNet: look at BN and ReLU after each convolution.",
-    gradients_explain=False,
+    maps="The strides are those of SmallResNet: 2 in the first convolution of stages 2 and 3.",
+    numerics="The layers are joined as in SmallResNet, with BN and ReLU after each convolution.",
     requires="small-resnet",
 )

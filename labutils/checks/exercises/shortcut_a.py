@@ -11,6 +11,7 @@ CASES = (
     Case((4, 8, 1), (2, 4, 6, 6)),
     Case((4, 7, 3), (2, 4, 9, 6)),
 )
+KINDS = ("float32", "float64", "float16", "float32 on the device meta")
 REFUSED = (Case((6, 4, 1)),)
 
 
@@ -36,6 +37,15 @@ def gradient_kept(exam: Exam, case: Case) -> str:
     seen, expected = (observe("as_made", case)["input_gradient"] for observe in (exam.seen, exam.expected))
     problem = difference(seen, expected).removeprefix("under equal weights ")
     return f"the gradient that comes back to the input is off; {problem}" if problem else ""
+
+
+def types(exam: Exam, case: Case) -> str:
+    """The output has the input's type and device."""
+    seen = exam.seen("kinds", case)["kinds"]
+    for kind, found in zip(KINDS, seen, strict=True):
+        if found != kind:
+            return f"for an input of {kind}, expected an output of {kind}, got {found}"
+    return ""
 
 
 EXERCISE = Exercise(
@@ -77,7 +87,7 @@ EXERCISE = Exercise(
             "The input was detached, or copied where no gradient is recorded.",
             ("shape",),
         ),
-        module_checks.double(1),
+        Check("types", 1, types, "It works for any type of numbers and on any device.", ("shape",)),
     ),
     fingerprint={"as_made": ("output", "input_gradient"), "swapped": ("raised", "raised_by_forward")},
 )

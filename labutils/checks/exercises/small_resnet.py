@@ -6,16 +6,19 @@ EXERCISE = small_nets.exercise(
     "small-resnet",
     "SmallResNet",
     references.SmallResNet,
-    shapes="The arguments are depth, num_classes, in_channels and width, in this order, and any image size has "
-    "to work.",
+    shapes="The arguments are depth, num_classes, in_channels and width, in this order. The output is (N, num_classes) "
+    "for images of any size, and for one image as well.",
     count="A stem, three stages of n blocks, a linear layer with bias; a projection stands in the first block of "
     "stages 2 and 3 and nowhere else.",
     shortcuts=module_checks.shortcuts(
-        "shortcuts", 1, "In every block, the input is added to what the two convolutions make of it.", explanatory=True
+        "shortcuts",
+        1,
+        "In every block, the input is added to what the two convolutions make of it.",
+        (small_nets.SMALL,),
+        explanatory=True,
     ),
     maps="The stride is 2 in the first block of stages 2 and 3, and 1 everywhere else; the stem has no pooling.",
-    numerics="The layers are there, but are not joined as specified: look at the stem, the blocks' order and the "
-    "pooling.",
-    gradients_explain=True,
+    numerics="The stem is 3x3, BN, ReLU; three stages of residual blocks follow, then the average over the map and a "
+    "linear layer.",
     requires="residual-block",
 )

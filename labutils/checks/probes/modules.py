@@ -1,20 +1,38 @@
 """Probes of modules: what a class, or a function that returns a module, builds and computes."""
 
-from collections.abc import Callable
+import contextlib
+import random
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 from torch.overrides import TorchFunctionMode
 
-from .fill import essential, fill, noise
+from .fill import (
+    BOTH,
+    MEAN,
+    VARIANCE,
+    Layout,
+    Piece,
+    cut,
+    essential,
+    fill,
+    known_statistics,
+    noise,
+    piece_name,
+    pieces_of,
+)
 from .given import resolve
 
 Facts = dict[str, Any]
 Objects = tuple[Any, ...]
 Args = tuple[Any, ...]
 Shape = tuple[int, ...]
+LAYERS = tuple(f"torch.nn.modules.{name}" for name in ("conv", "linear", "batchnorm"))
+Layouts = tuple[tuple[str, Layout], ...]  # by the names of parameters and buffers
 
 
 class Unusable(Exception):
@@ -36,7 +54,7 @@ def observe(name: str, objects: Objects, args: Args, input_shape: Shape, salt: i
     ``input_shape`` is (N, C, H, W), or (C, H, W) where the probe makes the batches. Raises Unusable where the objects
     give what can't be used, and whatever they raise themselves.
     """
-    torch.manual_seed(salt)
+    torch.default_generator.manual_seed(salt)  # torch.manual_seed also notes it for GPUs, which takes as long as a pass
     return PROBES[name](objects, args, input_shape, salt, **options)
 
 
@@ -46,11 +64,12 @@ def kind(value: object) -> str:
 
 
 def made(objects: Objects, args: Args) -> nn.Module:
-    """The module that the learner's class or function makes. Raises Unusable for anything else."""
+    """The module that the learner's class or function makes, without ``torch.compile``. Raises Unusable for others."""
     model = objects[0](*resolve(args))
     if not isinstance(model, nn.Module):
         raise Unusable(f"it gave {kind(model)} where a module was expected")
-    return model.train()
+    compiled = getattr(model, "_orig_mod", None)
+    return (compiled if isinstance(compiled, nn.Module) else model).train()
 
 
 def output_of(model: nn.Module, x: Tensor) -> Tensor:
@@ -70,16 +89,66 @@ def complete(objects: Objects, args: Args, input_shape: Shape, salt: int) -> nn.
     return model.train()
 
 
-def prepared(objects: Objects, args: Args, input_shape: Shape, salt: int, periodic: bool = False) -> nn.Module:
+def prepared(objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: Layouts = ()) -> nn.Module:
     """A fresh module whose parameters and statistics have the values of :func:`fill`. Raises Unusable."""
     model = complete(objects, args, input_shape, salt)
-    fill(model, salt, periodic)
+    fill(model, salt, statistics_of(model, input_shape, salt), dict(layouts))
     return model.train()
 
 
-def parameter_shapes(model: nn.Module) -> list[str]:
-    """The parameters' shapes without ones, sorted, as text."""
-    return sorted("x".join(map(str, essential(tuple(p.shape)))) or "1" for p in model.parameters())
+def statistics_of(model: nn.Module, input_shape: Shape, salt: int) -> dict[str, str]:
+    """The buffers that are running statistics: those of PyTorch's BNs, and what a pass in training mode changes.
+
+    Other buffers are constants, which are the module's own affair. Buffers are left as they were.
+    """
+    known = known_statistics(model)
+    buffers = dict(model.named_buffers())
+    roles = {name: _role(buffer) for name, buffer in buffers.items() if name not in known}
+    perhaps = {name: role for name, role in roles.items() if role}
+    if not perhaps:
+        return known
+    before = {name: buffer.clone() for name, buffer in buffers.items()}
+    with torch.no_grad():
+        output_of(model, noise((max(2, input_shape[0]), *input_shape[1:]), salt))
+        moved = {name for name in perhaps if not torch.equal(before[name], dict(model.named_buffers())[name])}
+        for name, buffer in model.named_buffers():
+            buffer.copy_(before[name])
+    return known | {name: role for name, role in perhaps.items() if name in moved}
+
+
+def _role(buffer: Tensor) -> str:
+    """What a fresh buffer would be if it were a running statistic, or ""."""
+    if not buffer.is_floating_point() or not buffer.dim() or not buffer.numel():
+        return ""
+    flat = buffer.flatten()
+    means, variances = flat.chunk(2)[0], flat.chunk(2)[-1]
+    for role, zeros, ones in ((MEAN, flat, ()), (VARIANCE, (), flat), (BOTH, means, variances)):
+        if all(value == 0 for value in zeros) and all(value == 1 for value in ones):
+            return role
+    return ""
+
+
+@contextlib.contextmanager
+def in_float64(model: nn.Module) -> Iterator[nn.Module]:
+    """The model in float64 inside, and in float32 after, as other modules may share its layers."""
+    try:
+        yield model.double()
+    finally:
+        model.float()
+
+
+def tensors(model: nn.Module) -> list[tuple[str, Shape, bool]]:
+    """The parameters: name, shape, and whether a layer of ``torch.nn`` holds it, whose layout is known."""
+    layers = {place: type(module).__module__ in LAYERS for place, module in model.named_modules()}
+    return [
+        (name, tuple(parameter.shape), layers[name.rpartition(".")[0]]) for name, parameter in model.named_parameters()
+    ]
+
+
+def random_states() -> tuple[Any, ...]:
+    """The states of the random numbers of PyTorch, NumPy and Python."""
+    numpy_state: Any = np.random.get_state()
+    return torch.get_rng_state().numpy().tobytes(), numpy_state[1].tobytes(), numpy_state[2], random.getstate()
 
 
 @probe
@@ -120,16 +189,28 @@ def swapped(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Fact
 
 @probe
 def shape(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
-    """The output's shape in evaluation mode, and the parameters."""
-    model = prepared(objects, args, input_shape, salt).eval()
+    """The output's shape and type in evaluation mode, and what the parameters and the running statistics are."""
+    model = complete(objects, args, input_shape, salt)
+    statistics = statistics_of(model, input_shape, salt)
+    fill(model, salt, statistics)
     with torch.no_grad():
-        y = output_of(model, noise(input_shape, salt))
+        y = output_of(model.eval(), noise(input_shape, salt))
+    buffers = dict(model.named_buffers())
     return {
         "shape": tuple(y.shape),
+        "type": kind_of_numbers(y),
         "parameters": sum(p.numel() for p in model.parameters()),
         "trained": sum(p.numel() for p in model.parameters() if p.requires_grad),
-        "shapes": parameter_shapes(model),
+        "tensors": tensors(model),
+        "statistics": [(name, tuple(buffers[name].shape), role) for name, role in statistics.items()],
+        "state": list(model.state_dict()),
     }
+
+
+def kind_of_numbers(tensor: Tensor) -> str:
+    """The type of a tensor's numbers, and the device where that is another one than the CPU."""
+    name = str(tensor.dtype).removeprefix("torch.")
+    return name if tensor.device.type == "cpu" else f"{name} on the device {tensor.device.type}"
 
 
 @probe
@@ -140,37 +221,81 @@ def size(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
 
 
 @probe
-def train(objects: Objects, args: Args, input_shape: Shape, salt: int, periodic: bool = False) -> Facts:
-    """Output and gradients in training mode. The loss is a sum of the outputs with fixed weights."""
-    model = prepared(objects, args, input_shape, salt, periodic)
-    x = noise(input_shape, salt).requires_grad_()
-    y = output_of(model, x * 1)
-    if not y.requires_grad:
-        raise Unusable("the output is cut off from the input: no gradient flows back")
-    (y * noise(tuple(y.shape), salt + 1)).sum().backward()
-    norms: list[tuple[str, float]] = []
-    silent = 0
-    for parameter in model.parameters():
-        gradient = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-        name = "x".join(map(str, essential(tuple(parameter.shape))))
-        norms.append((name, gradient.norm().item()))
-        rows = gradient.reshape(len(parameter), -1) if parameter.dim() else gradient.reshape(1, 1)
-        silent += int((rows.abs().amax(1) == 0).sum())
+def train(
+    objects: Objects,
+    args: Args,
+    input_shape: Shape,
+    salt: int,
+    layouts: Layouts = (),
+    pieces: tuple[Piece, ...] = (),
+    float64: bool = False,
+) -> Facts:
+    """Output and gradients in training mode. The loss is a sum of the outputs with fixed weights.
+
+    ``gradients`` are the norms of the parameters' gradients, in the order of the usual parameters' shapes, and of their
+    ``pieces`` where such are given. ``unlearned`` is the number of values in parameters that get no gradient.
+    """
+    model = prepared(objects, args, input_shape, salt, layouts)
+    x = noise(input_shape, salt).to(torch.float64 if float64 else torch.float32).requires_grad_()
+    with in_float64(model) if float64 else contextlib.nullcontext():
+        before = random_states()
+        y = output_of(model, x * 1)
+        drew = random_states() != before
+        if not y.requires_grad:
+            raise Unusable("the output is cut off from the input: no gradient flows back")
+        (y * noise(tuple(y.shape), salt + 1)).sum().backward()
+        gradients = {
+            name: torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.clone()
+            for name, parameter in model.named_parameters()
+        }
+    largest = max((gradient.abs().max().item() for gradient in gradients.values() if gradient.numel()), default=0.0)
     return {
         "output": y.detach(),
         "input_gradient": torch.zeros_like(x) if x.grad is None else x.grad,
-        "gradients": [norm for _, norm in sorted(norms)],
-        "silent_rows": silent,
+        "gradients": norms(gradients, dict(layouts), pieces),
+        "unlearned": sum(int((gradient.abs() <= 1e-12 * largest).sum()) for gradient in gradients.values()),
+        "drew": drew,
     }
 
 
+def norms(gradients: dict[str, Tensor], layouts: dict[str, Layout], pieces: tuple[Piece, ...]) -> list[float]:
+    """The gradients' norms, by the names of the pieces that they consist of. With ``pieces``, of these."""
+    found: list[tuple[str, float]] = []
+    for name, gradient in gradients.items():
+        for label, part in pieces_of(gradient, layouts.get(name)):
+            kept = [piece for piece in pieces if piece_name((piece[0], piece[1], -1, 0, 0)) == label]
+            for piece in kept:
+                whole = part.reshape(piece[1])
+                found.append((piece_name(piece), cut(whole, *piece[2:]).norm().item()))
+            if not kept:
+                found.append((label, part.norm().item()))
+    return [norm for _, norm in sorted(found)]
+
+
 @probe
-def evaluation(objects: Objects, args: Args, input_shape: Shape, salt: int, periodic: bool = False) -> Facts:
+def touched(objects: Objects, args: Args, input_shape: Shape, salt: int, parts: int = 8) -> Facts:
+    """How many parts of the parameters change no output, of those into which each of them is cut in a row."""
+    x = noise(input_shape, salt).double()
+    idle = 0
+    with torch.no_grad(), in_float64(prepared(objects, args, input_shape, salt).eval()) as model:
+        before = output_of(model, x.clone()).clone()
+        for parameter in model.parameters():
+            for part in torch.arange(parameter.numel()).chunk(parts):
+                kept = parameter.clone()
+                parameter.view(-1)[part] += 0.5
+                idle += int(torch.equal(output_of(model, x.clone()), before))
+                parameter.copy_(kept)
+    return {"idle": idle}
+
+
+@probe
+def evaluation(objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: Layouts = ()) -> Facts:
     """Output in evaluation mode with running statistics that are not those of the batch, and what else happened."""
-    model = prepared(objects, args, input_shape, salt, periodic).eval()
+    model = prepared(objects, args, input_shape, salt, layouts).eval()
     x = noise(input_shape, salt)
     given = x.clone()
     statistics = [buffer.clone() for buffer in model.buffers()]
+    before = random_states()
     with torch.no_grad():
         y = output_of(model, given).clone()
         again = output_of(model, x.clone())
@@ -181,46 +306,60 @@ def evaluation(objects: Objects, args: Args, input_shape: Shape, salt: int, peri
         "input_changed": not torch.equal(given, x),
         "repeats": torch.equal(y, again),
         "statistics_moved": moved,
+        "drew": random_states() != before,
     }
 
 
 @probe
-def magnified(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
-    """Output in evaluation mode for an input ten times as large, where what cuts large values off can be seen."""
-    model = prepared(objects, args, input_shape, salt).eval()
-    with torch.no_grad():
-        return {"output": output_of(model, 10 * noise(input_shape, salt))}
+def exact(objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: Layouts = ()) -> Facts:
+    """Outputs in evaluation mode in float64, where small faults can be seen.
+
+    ``usual`` is that of the usual input, ``large`` of one a thousand times as large, and ``faint`` that where all
+    running variances are near the eps that is added to them.
+    """
+    model = complete(objects, args, input_shape, salt)
+    statistics = statistics_of(model, input_shape, salt)
+    fill(model, salt, statistics, dict(layouts))
+    x = noise(input_shape, salt).double()
+    with torch.no_grad(), in_float64(model.eval()):
+        outputs = {"usual": output_of(model, x.clone()).clone(), "large": output_of(model, 1000 * x).clone()}
+        for name, buffer in model.named_buffers():
+            if statistics.get(name) == VARIANCE:
+                buffer *= 1e-5
+            elif statistics.get(name) == BOTH:
+                buffer.view(-1).chunk(2)[1].mul_(1e-5)
+        outputs["faint"] = output_of(model, x.clone()).clone()
+    return outputs
 
 
 @probe
-def one_colour(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
+def one_colour(objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: Layouts = ()) -> Facts:
     """Output in evaluation mode for images of one colour each, where a max-pool hides nothing of what is before it."""
-    model = prepared(objects, args, input_shape, salt).eval()
+    model = prepared(objects, args, input_shape, salt, layouts).eval()
     x = noise((*input_shape[:2], 1, 1), salt).expand(input_shape).clone()
     with torch.no_grad():
         return {"output": output_of(model, x)}
 
 
 @probe
-def running(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
-    """How far the running statistics move in one pass in training mode, sorted."""
-    model = prepared(objects, args, input_shape, salt)
-    statistics = [buffer for buffer in model.buffers() if buffer.is_floating_point()]
-    before = [buffer.clone() for buffer in statistics]
+def running(objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: Layouts = ()) -> Facts:
+    """All running statistics after one pass in training mode, in one sorted row, and what a pass does to float32."""
+    model = complete(objects, args, input_shape, salt)
+    statistics = statistics_of(model, input_shape, salt)
+    fill(model, salt, statistics, dict(layouts))
     with torch.no_grad():
-        output_of(model, noise(input_shape, salt))
-    moves = [(a - b).abs().mean().item() for a, b in zip(before, statistics, strict=True)]
-    return {"moves": sorted(moves)}
+        output_of(model.train(), noise(input_shape, salt))
+    found = [buffer.flatten() for name, buffer in model.named_buffers() if name in statistics]
+    return {"statistics": torch.cat(found).sort().values if found else torch.empty(0)}
 
 
 @probe
 def silenced(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
-    """Output and input gradient where all scales and shifts are zero."""
-    model = prepared(objects, args, input_shape, salt)
+    """Output and input gradient in training mode where all parameters are zero."""
+    model = complete(objects, args, input_shape, salt)
     with torch.no_grad():
         for parameter in model.parameters():
-            if len(essential(tuple(parameter.shape))) < 2:
-                parameter.zero_()
+            parameter.zero_()
     x = noise(input_shape, salt).requires_grad_()
     y = output_of(model, x * 1)
     if y.requires_grad:
@@ -250,9 +389,18 @@ def twins(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
 @probe
 def double(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
     """The output's type for a module and an input of float64."""
-    model = prepared(objects, args, input_shape, salt).double().eval()
+    with torch.no_grad(), in_float64(prepared(objects, args, input_shape, salt).eval()) as model:
+        return {"type": kind_of_numbers(output_of(model, noise(input_shape, salt).double()))}
+
+
+@probe
+def kinds(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
+    """The kinds of numbers that come out for float32, float64, float16, and float32 on the device ``meta``."""
+    model = made(objects, args).eval()
+    x = noise(input_shape, salt)
+    inputs = (x, x.double(), x.half(), x.to("meta"))
     with torch.no_grad():
-        return {"dtype": str(output_of(model, noise(input_shape, salt).double()).dtype).removeprefix("torch.")}
+        return {"kinds": [kind_of_numbers(output_of(model, given)) for given in inputs]}
 
 
 @probe
@@ -291,19 +439,18 @@ def maps(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
 
 
 @probe
-def cuts(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
+def cuts(objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: Layouts = ()) -> Facts:
     """The weights at whose zero the input no longer reaches the output, and those that it gets around.
 
-    Given as their shapes without ones, sorted. A weight that changes no output is in neither list.
+    Given as the shapes of the usual weights, without ones, sorted. A weight that changes no output is in neither list.
     """
-    model = prepared(objects, args, input_shape, salt).eval()
+    model = prepared(objects, args, input_shape, salt, layouts).eval()
     x = noise((2, *input_shape[1:]), salt)
     needed, avoided = [], []
     with torch.no_grad():
         whole = output_of(model, x.clone()).clone()
-        for weight in model.parameters():
-            size = essential(tuple(weight.shape))
-            if len(size) < 2:
+        for name, weight in model.named_parameters():
+            if len(essential(weight.shape)) < 2:
                 continue
             kept = weight.clone()
             weight.zero_()
@@ -312,5 +459,6 @@ def cuts(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
             if torch.equal(y, whole):
                 continue
             reaches = ((y[0] - y[1]).abs() > 1e-4 * y.abs().amax(0)).any()  # a softmax may be saturated
-            (avoided if reaches else needed).append("x".join(map(str, size)))
+            label = " and ".join(label for label, _ in pieces_of(weight, dict(layouts).get(name)))
+            (avoided if reaches else needed).append(label)
     return {"needed": sorted(needed), "avoided": sorted(avoided)}

@@ -1,0 +1,87 @@
+"""What all exercises that ask for a block share: their checks, and the grid of calls and inputs they are made at."""
+
+from collections.abc import Callable
+
+from torch import nn
+
+from labutils.checks import module_checks
+from labutils.checks.engine import Case, Exercise
+
+SIZES = ((7, 5), (6, 6), (5, 8), (4, 9))
+
+
+def grid(
+    name: str, equal: tuple[int, ...], double: tuple[int, ...], fewer: tuple[int, ...], more: tuple[int, ...]
+) -> tuple[Case, ...]:
+    """Cases for the block ``name(*args, stride=1)``, whose first argument is the number of channels before it.
+
+    After the block there are equally many channels, twice as many, fewer, and otherwise more. Each of these comes at
+    the strides 1, 2 and 3, on maps (N, C, H, W) of even and odd sizes; then a stride of 1 written out, maps of one
+    pixel, and one image. In the first case nothing changes the shape.
+    """
+
+    def case(args: tuple[int, ...], batch: int, size: tuple[int, int], words: str = "") -> Case:
+        return Case(args, (batch, args[0], *size), f"{Case(args).call(name)} {words}" if words else "")
+
+    strided = [
+        case((*args, *strides), 2, SIZES[(row + column) % len(SIZES)])
+        for row, strides in enumerate(((), (2,), (3,)))
+        for column, args in enumerate((equal, double, fewer, more))
+    ]
+    special = (
+        case((*equal, 1), 2, (3, 9)),
+        case(more, 3, (1, 1), "on a map of one pixel"),
+        case((*equal, 2), 3, (1, 1), "on a map of one pixel"),
+        case(equal, 1, (6, 6), "with a batch of one image"),
+    )
+    return (*strided, *special)
+
+
+def exercise(
+    id: str,
+    sheet: str,
+    name: str,
+    reference: Callable[..., nn.Module],
+    cases: tuple[Case, ...],
+    *,
+    shapes: str,
+    count: str,
+    shortcut: str,
+    silent: str = "relu(x)",
+    numerics: str,
+    requires: tuple[str, ...] = (),
+    all_or_nothing: bool = False,
+) -> Exercise:
+    """The exercise that asks for the block ``name``. In the first case, its shortcut is the input itself.
+
+    ``shapes``, ``count``, ``shortcut`` and ``numerics`` say again what is asked for: of the output's shape, of the
+    parameters, of what is added to the branch, and of the order of all. ``silent`` is the output without the branch.
+    """
+    trained = tuple(case for case in cases if case.shape[0] > 1)  # BN can't normalise one pixel of one image
+    first = cases[:1]
+    two = (*first, *cases[5:6])  # with and without a projection, where there is one
+    learn = "The gradient comes back through the branch and through the shortcut, to the input and all parameters."
+    return Exercise(
+        id=id,
+        sheet=sheet,
+        names=(name,),
+        reference=lambda: (reference,),
+        cases=cases,
+        checks=(
+            module_checks.builds(),
+            module_checks.shape(0, shapes, explanatory=True),
+            module_checks.count(1, count, explanatory=True),
+            module_checks.input_kept(1, first, explanatory=True),
+            module_checks.own_weights(1, two, explanatory=True),
+            module_checks.silenced(1, silent, shortcut, first, explanatory=True),
+            module_checks.train_output(1, f"{numerics} {module_checks.NO_CHANCE}", trained, explanatory=True),
+            module_checks.eval_output(1, f"{numerics} {module_checks.RUNNING}", explanatory=True),
+            module_checks.details(1, explanatory=True),
+            module_checks.gradients(1, learn, trained, explanatory=True),
+            module_checks.statistics_move(1, trained, explanatory=True),
+            module_checks.reloads(1, two, explanatory=True),
+        ),
+        fingerprint=module_checks.FINGERPRINT,
+        requires=requires,
+        all_or_nothing=all_or_nothing,
+    )
