@@ -298,9 +298,7 @@ def stem_bn_always_training() -> type[nn.Module]:
     return Net
 
 
-@wrong(
-    "gradients", "The steps of a stage all call the block that was made last: a lambda looks its name up late."
-)
+@wrong("gradients", "The steps of a stage all call the block that was made last: a lambda looks its name up late.")
 def block_bound_late() -> type[nn.Module]:
     class Stage(nn.Module):
         def __init__(self, in_channels: int, channels: int, strides: list[int]) -> None:

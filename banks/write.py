@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from banks import Program, programs
 from labutils.checks import engine, exercises
-from labutils.checks.engine import BANK, UNDECIDED, Exam, Exercise
+from labutils.checks.engine import BANK, Exam, Exercise
 from labutils.checks.transport import Local, guarded
 from labutils.files import write_whole
 
@@ -37,27 +37,17 @@ def hints(exercise: Exercise) -> list[str]:
 
 
 def looked_at(exercise: Exercise, program: Program) -> tuple[engine.Fingerprint, dict[str, list[str]]]:
-    """A wrong program's fingerprint at the public salt, and :func:`rejecting`.
+    """A wrong program's fingerprint at the public salt, and :func:`labutils.checks.engine.rejecting`.
 
     A fingerprint that is alike the written one is given as written: machines differ in the last digits.
     """
     with guarded():
         exam = Exam(exercise, Local(program.objects()))
-        found, table = engine.fingerprint(exam), rejecting(exam)
+        found, table = engine.fingerprint(exam), engine.rejecting(exam)
     for entry in engine.bank().get(exercise.id, {"wrong": []})["wrong"]:
         if (entry["first"], entry["says"]) == (program.first, program.says):
             found = entry["fingerprint"] if engine.alike(entry["fingerprint"], found) else found
     return found, table
-
-
-def rejecting(exam: Exam) -> dict[str, list[str]]:
-    """The checks that say no, whatever else failed before, each with the cases at which it does."""
-    table: dict[str, list[str]] = {}
-    for check in exam.exercise.checks:
-        for case in exam.exercise.cases_of(check):
-            if engine.judge(exam, check, case) not in ("", UNDECIDED):
-                table.setdefault(check.name, []).append(case.call(exam.exercise.names[0]))
-    return table
 
 
 def written(exercise_id: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -23,10 +23,11 @@ def grid(
     def case(args: tuple[int, ...], batch: int, size: tuple[int, int], words: str = "") -> Case:
         return Case(args, (batch, args[0], *size), f"{Case(args).call(name)} {words}" if words else "")
 
+    changes = (equal, double, fewer, more)
     strided = [
-        case((*args, *strides), 2, SIZES[(row + column) % len(SIZES)])
-        for row, strides in enumerate(((), (2,), (3,)))
-        for column, args in enumerate((equal, double, fewer, more))
+        case((*changes[(place + turn) % 4], *strides), 2, SIZES[(place + 2 * turn) % 4])
+        for turn in range(4)
+        for place, strides in enumerate(((), (2,), (3,)))
     ]
     special = (
         case((*equal, 1), 2, (3, 9)),
@@ -49,6 +50,7 @@ def exercise(
     shortcut: str,
     silent: str = "relu(x)",
     numerics: str,
+    decisive: tuple[str, ...],
     requires: tuple[str, ...] = (),
     all_or_nothing: bool = False,
 ) -> Exercise:
@@ -56,31 +58,33 @@ def exercise(
 
     ``shapes``, ``count``, ``shortcut`` and ``numerics`` say again what is asked for: of the output's shape, of the
     parameters, of what is added to the branch, and of the order of all. ``silent`` is the output without the branch.
+    ``decisive`` names the checks that are not only explanatory.
     """
     trained = tuple(case for case in cases if case.shape[0] > 1)  # BN can't normalise one pixel of one image
     first = cases[:1]
-    two = (*first, *cases[5:6])  # with and without a projection, where there is one
+    two = cases[:2]  # without and with a projection, where there is one
     learn = "The gradient comes back through the branch and through the shortcut, to the input and all parameters."
+    checks = (
+        module_checks.builds(),
+        module_checks.shape(0, shapes),
+        module_checks.count(1, count),
+        module_checks.input_kept(1, first),
+        module_checks.own_weights(1, two),
+        module_checks.silenced(1, silent, shortcut, first),
+        module_checks.train_output(1, f"{numerics} {module_checks.NO_CHANCE}", trained),
+        module_checks.eval_output(1, f"{numerics} {module_checks.RUNNING}"),
+        module_checks.details(1),
+        module_checks.gradients(1, learn, trained),
+        module_checks.statistics_move(1, trained),
+        module_checks.reloads(1, two),
+    )
     return Exercise(
         id=id,
         sheet=sheet,
         names=(name,),
         reference=lambda: (reference,),
         cases=cases,
-        checks=(
-            module_checks.builds(),
-            module_checks.shape(0, shapes, explanatory=True),
-            module_checks.count(1, count, explanatory=True),
-            module_checks.input_kept(1, first, explanatory=True),
-            module_checks.own_weights(1, two, explanatory=True),
-            module_checks.silenced(1, silent, shortcut, first, explanatory=True),
-            module_checks.train_output(1, f"{numerics} {module_checks.NO_CHANCE}", trained, explanatory=True),
-            module_checks.eval_output(1, f"{numerics} {module_checks.RUNNING}", explanatory=True),
-            module_checks.details(1, explanatory=True),
-            module_checks.gradients(1, learn, trained, explanatory=True),
-            module_checks.statistics_move(1, trained, explanatory=True),
-            module_checks.reloads(1, two, explanatory=True),
-        ),
+        checks=module_checks.marked(checks, decisive),
         fingerprint=module_checks.FINGERPRINT,
         requires=requires,
         all_or_nothing=all_or_nothing,

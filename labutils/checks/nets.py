@@ -12,11 +12,11 @@ def numeric_checks(numerics: str, small: Case, trained: tuple[Case, ...]) -> tup
     """
     every_layer = "Each layer has weights of its own and is used once in a pass."
     return (
-        module_checks.own_weights(1, (small,), explanatory=True),
-        module_checks.train_output(1, f"{numerics} {module_checks.NO_CHANCE}", trained, explanatory=True),
-        module_checks.eval_output(1, f"{numerics} {module_checks.RUNNING}", explanatory=True),
-        module_checks.details(1, explanatory=True),
-        module_checks.gradients(1, f"{every_layer} The gradient comes back to all of them.", trained, explanatory=True),
-        module_checks.statistics_move(1, trained, explanatory=True),
-        module_checks.reloads(1, (small,), explanatory=True),
+        module_checks.own_weights(1, (small,)),
+        module_checks.train_output(1, f"{numerics} {module_checks.NO_CHANCE}", trained),
+        module_checks.eval_output(1, f"{numerics} {module_checks.RUNNING}"),
+        module_checks.details(1),
+        module_checks.gradients(1, f"{every_layer} The gradient comes back to all of them.", trained),
+        module_checks.statistics_move(1, trained),
+        module_checks.reloads(1, (small,)),
     )

@@ -8,7 +8,7 @@ from labutils.checks.engine import Case, Check, Exercise
 SMALL = Case((8,), (2, 1, 9, 9))
 OTHER = Case((20, 7, 3, 4), (3, 3, 12, 6))
 DEEP = Case((56, 5, 2, 2), (2, 2, 5, 4))
-REFUSED = (Case((10,)), Case((2,)), Case((-4,), explanatory=True))
+REFUSED = (Case((10,)), Case((2,)), Case((-4,)))
 DEPTH = "A depth is right if (depth - 2) / 6 is whole and at least 1. __init__ raises ValueError for any other."
 
 
@@ -22,29 +22,32 @@ def exercise(
     shortcuts: Check,
     maps: str,
     numerics: str,
+    decisive: tuple[str, ...],
     requires: str,
 ) -> Exercise:
     """The exercise that asks for the net ``name(depth, num_classes=10, in_channels=1, width=16)``.
 
     ``shapes``, ``count``, ``maps`` and ``numerics`` say again what is asked for: of the output's shape, of the
-    parameters, of the maps' sizes, and of the order of all.
+    parameters, of the maps' sizes, and of the order of all. ``decisive`` names the checks that are not only
+    explanatory.
     """
     one_image = Case((8, 4, 2, 4), (1, 2, 8, 9), f"{name}(8, 4, 2, 4) with a batch of one image")
+    checks = (
+        module_checks.builds(),
+        module_checks.refuses(1, REFUSED, DEPTH),
+        module_checks.shape(0, shapes),
+        module_checks.count(1, count),
+        shortcuts,
+        module_checks.map_sizes(0, maps, (SMALL, OTHER)),
+        *nets.numeric_checks(numerics, SMALL, (SMALL, OTHER, DEEP)),
+    )
     return Exercise(
         id=id,
         sheet="02-small-resnet",
         names=(name,),
         reference=lambda: (reference,),
         cases=(SMALL, OTHER, one_image, DEEP),
-        checks=(
-            module_checks.builds(),
-            module_checks.refuses(1, REFUSED, DEPTH),
-            module_checks.shape(0, shapes, explanatory=True),
-            module_checks.count(1, count, explanatory=True),
-            shortcuts,
-            module_checks.map_sizes(0, maps, (SMALL, OTHER)),
-            *nets.numeric_checks(numerics, SMALL, (SMALL, OTHER, DEEP)),
-        ),
+        checks=module_checks.marked(checks, decisive),
         fingerprint=module_checks.FINGERPRINT,
         requires=(requires,),
     )

@@ -133,6 +133,9 @@ def guarded() -> Iterator[None]:
         torch.set_num_threads(1)
         torch.autograd.set_detect_anomaly(False)
         torch.set_grad_enabled(True)
+        # oneDNN gains nothing at these sizes, and torch 2.13's writes beyond a tensor's end in the backward pass of a
+        # convolution in channels_last of one pixel, on processors without AVX-512.
+        torch.backends.mkldnn.set_flags(False)
         yield
 
 
@@ -143,12 +146,14 @@ def kept_settings() -> Iterator[None]:
     dtype, grad, threads = torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads()
     anomaly = torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()
     determinism = torch.get_deterministic_debug_mode()
+    onednn = torch.backends.mkldnn.enabled
     try:
         yield
     finally:
         torch.set_default_device(None if device.type == "cpu" else device)
         torch.set_default_dtype(dtype)
         torch.set_grad_enabled(grad)
+        torch.backends.mkldnn.set_flags(onednn)
         torch.set_num_threads(threads)
         torch.autograd.set_detect_anomaly(*anomaly)
         if torch.get_deterministic_debug_mode() != determinism:  # setting it imports much

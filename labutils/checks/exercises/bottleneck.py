@@ -16,5 +16,6 @@ EXERCISE = blocks.exercise(
     shortcut="Where the stride is 1 and in_channels is 4 x mid_channels, the input itself is added, and a ReLU "
     "follows.",
     numerics="The branch is 1x1, BN, ReLU, 3x3 with the stride, BN, ReLU, 1x1, BN; a ReLU follows the addition.",
+    decisive=(),
     requires=("residual-block",),
 )

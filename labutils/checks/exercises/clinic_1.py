@@ -20,23 +20,23 @@ EXERCISE = Exercise(
     names=("StagedNet",),
     reference=lambda: (staged_net,),
     cases=(SMALL, DEEPER, ONE_IMAGE),
-    checks=(
-        module_checks.builds(),
-        module_checks.shape(
-            1, "The output is (N, num_classes) for images of any size, and for one image as well.", explanatory=True
+    checks=module_checks.marked(
+        (
+            module_checks.builds(),
+            module_checks.shape(1, "The output is (N, num_classes) for images of any size, and for one image as well."),
+            module_checks.count(
+                2,
+                "Each stage has `blocks` residual blocks of its own. Only its first one changes the shape, in stages 2 "
+                "and 3 alone, and has a projection. The stem has a BN, and the linear layer has a bias.",
+            ),
+            *nets.numeric_checks(
+                "Stage 1 keeps the size of the map, stages 2 and 3 halve it in their first block. The stem is 3x3, BN, "
+                "ReLU; the average over the map and a linear layer come last.",
+                SMALL,
+                (SMALL, DEEPER),
+            ),
         ),
-        module_checks.count(
-            2,
-            "Each stage has `blocks` residual blocks of its own. Only its first one changes the shape, in stages 2 and "
-            "3 alone, and has a projection. The stem has a BN, and the linear layer has a bias.",
-            explanatory=True,
-        ),
-        *nets.numeric_checks(
-            "Stage 1 keeps the size of the map, stages 2 and 3 halve it in their first block. The stem is 3x3, BN, "
-            "ReLU; the average over the map and a linear layer come last.",
-            SMALL,
-            (SMALL, DEEPER),
-        ),
+        decisive=(),
     ),
     fingerprint=module_checks.FINGERPRINT,
     all_or_nothing=True,

@@ -26,5 +26,6 @@ EXERCISE = blocks.exercise(
     count="Two 3x3 convolutions without bias and two BNs, nothing on the shortcut.",
     shortcut="The input itself is added to the branch, and a ReLU follows.",
     numerics="The branch is 3x3, BN, ReLU, 3x3, BN; a ReLU follows the addition, and there is no third.",
+    decisive=(),
     all_or_nothing=True,
 )

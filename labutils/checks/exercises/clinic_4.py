@@ -17,5 +17,6 @@ EXERCISE = blocks.exercise(
     "follows.",
     numerics="The branch is 1x1, BN, ReLU, 3x3 with the stride, BN, ReLU, 1x1, BN; a projection has the stride as "
     "well, and a ReLU follows the addition.",
+    decisive=(),
     all_or_nothing=True,
 )

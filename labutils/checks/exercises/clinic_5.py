@@ -13,25 +13,25 @@ EXERCISE = Exercise(
     names=("build_net",),
     reference=lambda: (references.build_net,),
     cases=(DEEPER, SMALL, ONE_IMAGE),
-    checks=(
-        module_checks.builds(
-            "Each block is made by calling block(in_channels, out_channels, stride); nothing else is known of it, "
-            "neither an attribute nor another argument."
+    checks=module_checks.marked(
+        (
+            module_checks.builds(
+                "Each block is made by calling block(in_channels, out_channels, stride); nothing else is known of it, "
+                "neither an attribute nor another argument."
+            ),
+            module_checks.shape(1, "The output is (N, num_classes) for images of any size, and for one image as well."),
+            module_checks.count(
+                2,
+                "Each stage has `blocks` blocks of its own, and each of them is made by the block that was given.",
+            ),
+            *nets.numeric_checks(
+                "Stem, blocks, average and linear layer follow one another as specified, with nothing else between two "
+                "blocks or around one. The stride is 2 in the first block of stages 2 and 3, and 1 in every other one.",
+                SMALL,
+                (DEEPER, SMALL),
+            ),
         ),
-        module_checks.shape(
-            1, "The output is (N, num_classes) for images of any size, and for one image as well.", explanatory=True
-        ),
-        module_checks.count(
-            2,
-            "Each stage has `blocks` blocks of its own, and each of them is made by the block that was given.",
-            explanatory=True,
-        ),
-        *nets.numeric_checks(
-            "Stem, blocks, average and linear layer follow one another as specified, with nothing else between two "
-            "blocks or around one. The stride is 2 in the first block of stages 2 and 3 and 1 in every other block.",
-            SMALL,
-            (DEEPER, SMALL),
-        ),
+        decisive=(),
     ),
     fingerprint=module_checks.FINGERPRINT,
     all_or_nothing=True,

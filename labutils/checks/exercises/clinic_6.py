@@ -20,5 +20,6 @@ EXERCISE = blocks.exercise(
     shortcut="The input itself, negative values included, is added to the branch, and nothing follows.",
     silent="x",
     numerics="The branch is ReLU, 3x3, BN, ReLU, 3x3, BN, and its output is added to the input.",
+    decisive=(),
     all_or_nothing=True,
 )

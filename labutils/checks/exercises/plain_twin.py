@@ -15,9 +15,9 @@ EXERCISE = small_nets.exercise(
         1,
         "Nothing is added anywhere: each layer reads the one before and nothing else.",
         (small_nets.SMALL,),
-        explanatory=True,
     ),
     maps="The strides are those of SmallResNet: 2 in the first convolution of stages 2 and 3.",
     numerics="The layers are joined as in SmallResNet, with BN and ReLU after each convolution.",
+    decisive=(),
     requires="small-resnet",
 )

@@ -59,16 +59,19 @@ EXERCISE = Exercise(
     names=("ResNet",),
     reference=lambda: (models.ResNet,),
     cases=(NARROW, FLAT, ONE_IMAGE),
-    checks=(
-        module_checks.builds(
-            "ResNet(block, layers) must work, and each block is made by block(in_channels, channels, stride): the "
-            "first two by position, since other blocks call them by other names."
+    checks=module_checks.marked(
+        (
+            module_checks.builds(
+                "ResNet(block, layers) must work, and each block is made by block(in_channels, channels, stride): the "
+                "first two by position, since other blocks call them by other names."
+            ),
+            module_checks.shape(1, SHAPES),
+            module_checks.count(1, COUNT),
+            *nets.numeric_checks(NUMERICS, NARROW, (NARROW, FLAT)),
+            colours(0),
+            full_size(1),
         ),
-        module_checks.shape(1, SHAPES, explanatory=True),
-        module_checks.count(1, COUNT, explanatory=True),
-        *nets.numeric_checks(NUMERICS, NARROW, (NARROW, FLAT)),
-        colours(0),
-        full_size(1),
+        decisive=(),
     ),
     fingerprint={**module_checks.FINGERPRINT, "one_colour": ("output",)},
     requires=("bottleneck",),

@@ -15,5 +15,6 @@ EXERCISE = blocks.exercise(
     shortcut="Where the stride is 1 and the channels are equal, the input itself is added, and a ReLU follows.",
     numerics="The branch is 1x1, BN, ReLU, grouped 3x3 with the stride, BN, ReLU, 1x1, BN; a ReLU follows the "
     "addition.",
+    decisive=(),
     requires=("bottleneck",),
 )

@@ -10,9 +10,20 @@ CASES = (
     Case((6, 6, 2), (1, 6, 8, 8)),
     Case((4, 8, 1), (2, 4, 6, 6)),
     Case((4, 7, 3), (2, 4, 9, 6)),
+    Case((5, 5, 1), (2, 5, 3, 4)),
+    Case((4, 8, 2), (3, 4, 1, 1), "PadShortcut(4, 8, 2) on a map of one pixel"),
+    Case((1, 3, 4), (2, 1, 6, 9)),
 )
 KINDS = ("float32", "float64", "float16", "float32 on the device meta")
 REFUSED = (Case((6, 4, 1)),)
+
+
+def nothing_kept(exam: Exam, case: Case) -> str:
+    """There are neither parameters nor buffers."""
+    seen = exam.seen("shape", case)
+    if seen["parameters"]:
+        return f"expected no parameters, got {seen['parameters']:,}"
+    return f"expected an empty state_dict, got one with {', '.join(seen['state'])}" if seen["state"] else ""
 
 
 def zeros_follow(exam: Exam, case: Case) -> str:
@@ -57,26 +68,26 @@ EXERCISE = Exercise(
     checks=(
         module_checks.builds(),
         module_checks.refuses(
-            1, REFUSED, "Zeros can only add channels. Raise ValueError in __init__ where some would go."
+            1, REFUSED, "Fewer channels out than in are a ValueError, raised when the module is made."
         ),
         module_checks.shape(
             1,
-            "The last two axes shrink by the stride, whatever the channels do; the axis of channels grows.",
+            "The output has out_channels channels, and H / stride and W / stride, rounded up, as its height and width.",
             explanatory=True,
         ),
-        module_checks.count(1, "Option A has nothing to train: neither a convolution nor a parameter of zeros."),
+        Check("nothing kept", 1, nothing_kept, "Option A has neither parameters nor buffers.", ("shape",)),
         Check(
             "zeros after",
             2,
             zeros_follow,
-            "F.pad counts axes from the last one backwards, two numbers each: before and after.",
+            "The channels of zeros stand after the existing ones.",
             ("shape",),
         ),
         Check(
             "kept pixels",
             3,
             pixels_kept,
-            "Option A picks pixels. It neither averages them nor looks at their neighbours.",
+            "The existing channels are x[:, :, ::stride, ::stride]: nothing is averaged.",
             ("shape",),
             explanatory=True,
         ),
@@ -84,10 +95,15 @@ EXERCISE = Exercise(
             "input gradient",
             1,
             gradient_kept,
-            "The input was detached, or copied where no gradient is recorded.",
+            "The gradient comes back to the pixels that were kept, and to no others.",
             ("shape",),
         ),
         Check("types", 1, types, "It works for any type of numbers and on any device.", ("shape",)),
     ),
-    fingerprint={"as_made": ("output", "input_gradient"), "swapped": ("raised", "raised_by_forward")},
+    fingerprint={
+        "shape": ("parameters", "trained", "state"),
+        "as_made": ("output", "input_gradient"),
+        "kinds": ("kinds",),
+        "swapped": ("raised", "raised_by_forward"),
+    },
 )

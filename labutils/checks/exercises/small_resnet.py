@@ -15,10 +15,10 @@ EXERCISE = small_nets.exercise(
         1,
         "In every block, the input is added to what the two convolutions make of it.",
         (small_nets.SMALL,),
-        explanatory=True,
     ),
     maps="The stride is 2 in the first block of stages 2 and 3, and 1 everywhere else; the stem has no pooling.",
     numerics="The stem is 3x3, BN, ReLU; three stages of residual blocks follow, then the average over the map and a "
     "linear layer.",
+    decisive=(),
     requires="residual-block",
 )

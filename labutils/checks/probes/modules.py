@@ -400,7 +400,17 @@ def kinds(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
     x = noise(input_shape, salt)
     inputs = (x, x.double(), x.half(), x.to("meta"))
     with torch.no_grad():
-        return {"kinds": [kind_of_numbers(output_of(model, given)) for given in inputs]}
+        return {"kinds": [_kind_out(model, given) for given in inputs]}
+
+
+def _kind_out(model: nn.Module, given: Tensor) -> str:
+    """The kind of the output. Where PyTorch lacks an operation for a kind, nothing is held against the model."""
+    try:
+        return kind_of_numbers(output_of(model, given))
+    except (RuntimeError, NotImplementedError) as error:
+        if "not implemented for" in str(error):
+            return kind_of_numbers(given)
+        raise
 
 
 @probe
@@ -439,18 +449,19 @@ def maps(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
 
 
 @probe
-def cuts(objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: Layouts = ()) -> Facts:
+def cuts(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
     """The weights at whose zero the input no longer reaches the output, and those that it gets around.
 
     Given as the shapes of the usual weights, without ones, sorted. A weight that changes no output is in neither list.
     """
-    model = prepared(objects, args, input_shape, salt, layouts).eval()
+    model = prepared(objects, args, input_shape, salt).eval()
     x = noise((2, *input_shape[1:]), salt)
     needed, avoided = [], []
     with torch.no_grad():
         whole = output_of(model, x.clone()).clone()
-        for name, weight in model.named_parameters():
-            if len(essential(weight.shape)) < 2:
+        for weight in model.parameters():
+            size = essential(weight.shape)
+            if len(size) < 2:
                 continue
             kept = weight.clone()
             weight.zero_()
@@ -459,6 +470,5 @@ def cuts(objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: L
             if torch.equal(y, whole):
                 continue
             reaches = ((y[0] - y[1]).abs() > 1e-4 * y.abs().amax(0)).any()  # a softmax may be saturated
-            label = " and ".join(label for label, _ in pieces_of(weight, dict(layouts).get(name)))
-            (avoided if reaches else needed).append(label)
+            (avoided if reaches else needed).append("x".join(map(str, size)))
     return {"needed": sorted(needed), "avoided": sorted(avoided)}
