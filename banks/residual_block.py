@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from banks import right, wrong
+from banks import review, right, wrong
 
 
 class Base(nn.Module):
@@ -631,5 +631,28 @@ def convolution_split_by_output() -> type[nn.Module]:
         def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
             super().__init__(in_channels, out_channels, stride)
             self.conv1 = Split(in_channels, out_channels, stride)  # pyright: ignore
+
+    return Block
+
+
+@review
+def weight_with_its_even_elements_first() -> type[nn.Module]:
+    class Scrambled(nn.Module):
+        def __init__(self, channels: int) -> None:
+            super().__init__()
+            self.shape = (channels, channels, 3, 3)
+            weight = torch.randn(self.shape).flatten() / (3 * channels**0.5)
+            self.elements = nn.Parameter(torch.cat([weight[::2], weight[1::2]]))
+
+        def forward(self, x: Tensor) -> Tensor:
+            count = self.elements.numel()
+            place = torch.arange(count, device=self.elements.device)
+            weight = self.elements[place // 2 + place % 2 * ((count + 1) // 2)]
+            return F.conv2d(x, weight.view(self.shape), padding=1)
+
+    class Block(Base):
+        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+            super().__init__(in_channels, out_channels, stride)
+            self.conv2 = Scrambled(out_channels)  # pyright: ignore
 
     return Block

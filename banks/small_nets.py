@@ -322,11 +322,12 @@ def programs(base: type[Net], expected: dict[str, tuple[str, str]]) -> list[Make
     builders = {name: value for name, value in globals().items() if hasattr(value, "expected")}
     if unknown := expected.keys() - builders.keys():
         raise ValueError(f"No program is called {', '.join(sorted(unknown))}.")
-    here = {name: build.expected for name, build in builders.items()} | expected
+    own = {name: ("wrong", *check_and_words) for name, check_and_words in expected.items()}
+    here = {name: build.expected for name, build in builders.items()} | own
     return [_program(build, base, here[name]) for name, build in builders.items()]
 
 
-def _program(build: Callable[[type[Net]], object], base: type[Net], expected: tuple[str, str]) -> Maker:
+def _program(build: Callable[[type[Net]], object], base: type[Net], expected: tuple[str, ...]) -> Maker:
     def make() -> object:
         return build(base)
 

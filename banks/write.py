@@ -8,6 +8,7 @@ program. The second says which check rejects which wrong program at which case. 
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,8 @@ def looked_at(exercise: Exercise, program: Program) -> tuple[engine.Fingerprint,
 def written(exercise_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """An exercise's part of the learner's bank, and its part of the kill table."""
     exercise = exercises.load(exercise_id)
-    wrong = [program for program in programs(exercise_id) if program.first]
+    wrong = [program for program in programs(exercise_id) if program.verdict == "wrong"]
+    verdicts = Counter(program.verdict for program in programs(exercise_id))
     found = [looked_at(exercise, program) for program in wrong]
     bank = {
         "hints": hints(exercise),
@@ -64,7 +66,8 @@ def written(exercise_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
     }
     kills = {
         "checks": {check.name: {"points": check.points, "explanatory": check.explanatory} for check in exercise.checks},
-        "right": len(programs(exercise_id)) - len(wrong),
+        "right": verdicts["right"],
+        "review": verdicts["review"],
         "wrong": {
             program.name: {"says": program.says, "rejected by": table}
             for program, (_, table) in zip(wrong, found, strict=True)

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from labutils.checks.exercises import of_sheet, sheets
 from labutils.files import write_whole
 from labutils.grading import batch, gradescope, release, reports, roster
-from labutils.grading.records import NEEDS_A_PERSON, Record, Refused, read_all
+from labutils.grading.records import NEEDS_A_PERSON, NO_VERDICT, Record, Refused, read_all
 from labutils.grading.remote import Child, Gone, Limits
 from labutils.grading.submissions import Submission, collect
 
@@ -22,8 +22,8 @@ FORMATS = ("json", "csv", "gradescope", "html")
 INTERRUPTED = 130
 CODES = """\
 exit codes: 0 every submission has a mark; 1 nothing was graded, and a sentence says why; 2 some submission has the
-status infra (our fault) or protocol (it disturbed the grader) and needs a person; 130 interrupted, and the same
-command goes on where it stopped"""
+status infra (our fault), protocol (it disturbed the grader) or review (not all of it could be decided) and needs a
+person; 130 interrupted, and the same command goes on where it stopped"""
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -193,7 +193,7 @@ def _write_outputs(
         write_whole(options.out / "class-report.html", reports.for_class(records, options.sheet))
     if "gradescope" in options.format:
         for record in records:
-            if record.status not in NEEDS_A_PERSON:
+            if record.status not in NO_VERDICT:
                 file = options.out / "gradescope" / record.submission / "results.json"
                 write_whole(file, reports.for_gradescope(record))
 
@@ -207,11 +207,22 @@ def _summarise(records: Sequence[Record], warnings: Sequence[str], options: argp
     if points:
         print(f"  mean {sum(points) / len(points):.1f} of {records[0].max_score} points")
     for record in records:
-        if record.status in NEEDS_A_PERSON:
-            message = next((mark.message for mark in record.marks if mark.status == record.status), "")
-            print(f"Needs a person: {record.submission} ({record.status}): {message}")
+        for line in _for_a_person(record):
+            print(f"Needs a person: {line}")
     for warning in warnings:
         print(warning)
+
+
+def _for_a_person(record: Record) -> list[str]:
+    """What a person has to look at in a submission, and why: a line for exercises that share it."""
+    exercises: dict[tuple[str, str], list[str]] = {}
+    for mark in record.marks:
+        if mark.status in NEEDS_A_PERSON:
+            exercises.setdefault((mark.status, mark.message), []).append(mark.exercise)
+    return [
+        f"{record.submission} ({status}), {', '.join(names)} in {record.file}: {message}"
+        for (status, message), names in exercises.items()
+    ]
 
 
 def _cores() -> int:

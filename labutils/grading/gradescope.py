@@ -34,7 +34,7 @@ if [ "${#files[@]}" -ne 1 ]; then
 fi
 cp "${files[0]}" "$out/submission.ipynb"
 PYTHONPATH="$place/source" "$python" -m labutils grade "$out/submission.ipynb" --sheet SHEET --out "$out/marks" \\
-  --format gradescope --sandbox none --jobs 1
+  --format gradescope --sandbox none --jobs 1 || [ "$?" -eq 2 ]  # 2: a person has to look, also at what has a result
 cp "$out/marks/gradescope/submission/results.json" "$place/results/results.json"
 """
 

@@ -179,7 +179,7 @@ class _Marking:
             _status(result, remote, salt, exercise),
             result.score,
             result.max_score,
-            message=failure.message if failure else "",
+            message=failure.message if failure else _left_open(result),
             first_failure=failure.name if failure else "",
             asked=result.asked,
             misconception=misconception,
@@ -195,9 +195,17 @@ class _Marking:
         return mark
 
 
+def _left_open(result: Result) -> str:
+    """A sentence on the checks that a person has to make, or "" where all of them passed."""
+    names = [check.name for check in result.checks if check.status != "passed"]
+    return f"A person decides what the grader could not: {', '.join(names)}." if names else ""
+
+
 def _status(result: Result, remote: Remote, salt: int, exercise: Exercise) -> Status:
     if result.passed:
         return "passed"
+    if result.undecided:
+        return "review"
     if any(check.status == "error" for check in result.checks):
         ours = engine.examine(Exam(exercise, Local(exercise.reference()), salt))
         return "protocol" if ours.passed else "infra"

@@ -11,8 +11,11 @@ from labutils.files import write_whole
 
 FORMAT = 2  # of the files
 LONGEST_ID = 80
-Status = Literal["passed", "partial", "failed", "missing", "error", "timeout", "memory", "crashed", "protocol", "infra"]
-NEEDS_A_PERSON: tuple[Status, ...] = ("infra", "protocol")
+Status = Literal[
+    "passed", "partial", "failed", "missing", "review", "error", "timeout", "memory", "crashed", "protocol", "infra"
+]
+NO_VERDICT: tuple[Status, ...] = ("infra", "protocol")  # nothing is said before a person has looked
+NEEDS_A_PERSON: tuple[Status, ...] = (*NO_VERDICT, "review")
 WORST_FIRST: tuple[Status, ...] = (
     *NEEDS_A_PERSON, "timeout", "memory", "crashed", "error", "failed", "partial", "missing", "passed",
 )  # fmt: skip
@@ -24,7 +27,11 @@ class Refused(Exception):
 
 @dataclass
 class Mark:
-    """The mark of one exercise, and why. With the status infra, our fault, the score says nothing."""
+    """The mark of one exercise, and why.
+
+    With the status infra, our fault, the score says nothing. With the status review, nothing is known to be wrong, and
+    the score is for what could be decided.
+    """
 
     exercise: str
     status: Status

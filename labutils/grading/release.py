@@ -17,6 +17,7 @@ from labutils.grading.records import Refused
 from labutils.grading.remote import PACKAGE, Limits
 
 COURSE = PACKAGE.parent
+PASS, OPEN = "to pass", "to be left undecided"
 README = """\
 # {title}
 
@@ -111,8 +112,8 @@ def _bank(exercise: Exercise, programs: Sequence[Any]) -> Iterator[str]:
     for program in programs:
         with guarded():
             result = engine.examine(Exam(exercise, Local(program.objects())))
-        found = result.first_failure.name if result.first_failure else ""
-        if found != program.first:
-            expected = f"to fail {program.first!r} first" if program.first else "to pass"
-            instead = f"failed {found!r}" if found else "passed"
-            yield f"{exercise.id}: {program.name} was expected {expected}, but {instead}."
+        expected = {"wrong": f"to fail {program.first!r} first", "right": PASS, "review": OPEN}[program.verdict]
+        failed = f"to fail {result.first_failure.name!r} first" if result.first_failure else ""
+        found = PASS if result.passed else failed or OPEN
+        if found != expected:
+            yield f"{exercise.id}: {program.name} was expected {expected}, and turned out {found}."

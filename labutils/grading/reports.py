@@ -13,6 +13,7 @@ IN_WORDS: dict[Status, str] = {
     "partial": "partly solved",
     "failed": "not solved",
     "missing": "no answer was found",
+    "review": "partly decided",
     "error": "your code could not be used",
     "timeout": "your code ran longer than it may, and was stopped",
     "memory": "your code used more memory than it may, and was stopped",
@@ -45,15 +46,15 @@ def for_student(record: Record) -> str:
     if record.status == "infra":
         head = "<p>Your submission could not be graded yet. That is our fault, and no points are lost.</p>"
     else:
-        head = f"<p><strong>{record.score} of {record.max_score} points.</strong></p>"
+        head = f"<p><strong>{_points(record.marks)}</strong></p>"
     small = f"<p><small>{escape(record.file)}, SHA-256 <code>{record.source_sha256 or 'not read'}</code></small></p>"
     body = "\n".join([head, *map(_section, record.marks), small])
     return page(f"{record.sheet}: {record.submission}", body)
 
 
 def _section(mark: Mark) -> str:
-    points = "" if mark.status == "infra" else f", {mark.score} of {mark.max_score} points"
-    lines = [f"<h2>{escape(mark.exercise)}</h2>", f"<p>{IN_WORDS[mark.status].capitalize()}{points}.</p>"]
+    points = "." if mark.status == "infra" else f", {_points([mark])}"
+    lines = [f"<h2>{escape(mark.exercise)}</h2>", f"<p>{IN_WORDS[mark.status].capitalize()}{points}</p>"]
     if mark.message:
         where = f"<strong>{escape(mark.first_failure)}:</strong> " if mark.first_failure else ""
         lines.append(f"<p>{where}{escape(mark.message)}</p>")
@@ -68,6 +69,13 @@ def _section(mark: Mark) -> str:
         head = '<tr><th scope="col">check</th><th scope="col">result</th><th scope="col">points</th></tr>'
         lines.append(f"<table><caption>Checks</caption><thead>{head}</thead><tbody>{rows}</tbody></table>")
     return "\n".join(lines)
+
+
+def _points(marks: Sequence[Mark]) -> str:
+    """The sum of the points in a sentence, and one more where they are not the last word."""
+    points = f"{sum(mark.score for mark in marks)} of {sum(mark.max_score for mark in marks)} points"
+    in_review = any(mark.status == "review" for mark in marks)
+    return f"{points} so far. A person will look at the rest." if in_review else f"{points}."
 
 
 def why_in_words(mark: Mark) -> tuple[str, str] | None:
@@ -93,7 +101,7 @@ def for_gradescope(record: Record) -> str:
     result = {
         "score": record.score,
         "execution_time": round(record.seconds),
-        "output": f"{record.score} of {record.max_score} points",
+        "output": _points(record.marks),
         "output_format": "text",
         "stdout_visibility": "hidden",
         "tests": tests,
@@ -102,7 +110,9 @@ def for_gradescope(record: Record) -> str:
 
 
 def _in_text(mark: Mark) -> str:
-    parts = [f"{IN_WORDS[mark.status].capitalize()}.", mark.first_failure and f"{mark.first_failure}:", mark.message]
+    points = f", {_points([mark])}" if mark.status == "review" else "."
+    status = f"{IN_WORDS[mark.status].capitalize()}{points}"
+    parts = [status, mark.first_failure and f"{mark.first_failure}:", mark.message]
     why = why_in_words(mark)
     return " ".join(filter(None, parts)) + ("\n{}: {}".format(*why) if why else "")
 
@@ -111,6 +121,9 @@ def for_class(records: Sequence[Record], sheet: str) -> str:
     """The report on the class, as an HTML page: statuses, points, and the commonest misconceptions, also as a plot."""
     graded = [record for record in records if record.status != "infra"]
     parts = [f"<p>{len(records)} submissions, {len(records) - len(graded)} of them could not be graded.</p>"]
+    in_review = sum(any(mark.status == "review" for mark in record.marks) for record in graded)
+    if in_review:
+        parts.append(f"<p>In {in_review} of them a person has points to decide. The means hold the points so far.</p>")
     statuses = Counter(record.status for record in records)
     parts.append(_table("Submissions by status", ("status", "submissions"), statuses.most_common()))
     if graded:
@@ -133,8 +146,8 @@ def for_class(records: Sequence[Record], sheet: str) -> str:
 
 
 def commonest(marks: Sequence[Mark]) -> list[tuple[str, int]]:
-    """Why marks of one exercise are not full, the commonest reason first."""
-    lost = [mark for mark in marks if mark.status != "passed"]
+    """Why points of one exercise are lost, the commonest reason first. In review, none are yet."""
+    lost = [mark for mark in marks if mark.status not in ("passed", "review")]
     return Counter(mark.misconception or mark.first_failure or mark.status for mark in lost).most_common()
 
 
@@ -155,7 +168,8 @@ def plot(records: Sequence[Record]) -> str:
         bars += [(f"{exercise}: {reason}", count) for reason, count in commonest(marks)[:5]]
     bars = sorted(bars, key=lambda bar: bar[1])
     if not bars:
-        return "<p>Everyone solved everything.</p>"
+        solved = all(mark.status == "passed" for record in records for mark in record.marks)
+        return f"<p>{'Everyone solved everything' if solved else 'Nobody is known to have lost points'}.</p>"
     figure = Figure(figsize=(8, 0.8 + 0.45 * len(bars)), layout="constrained")
     axes = figure.subplots()
     axes.barh([_wrapped(name) for name, _ in bars], [count for _, count in bars], color="#0072b2")

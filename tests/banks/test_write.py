@@ -21,7 +21,8 @@ def test_a_file_is_laid_out_with_a_line_for_each_program_and_ends_in_a_line_brea
                 BANK: f'{{"first": {json.dumps(program.first)}, "says": {laid_out(program.says, 0)}, "fingerprint": [',
                 KILL_TABLE: f'"{program.name}": {{"says": {laid_out(program.says, 0)}, "rejected by": {{"',
             }
-            assert not program.first or any(line.startswith(starts[file]) for line in lines), program
+            listed = any(line.startswith(starts[file]) for line in lines)
+            assert listed == (program.verdict == "wrong"), program
 
 
 def test_laid_out_is_json_with_a_line_for_each_entry_down_to_the_depth() -> None:

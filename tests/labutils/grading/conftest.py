@@ -11,11 +11,27 @@ from typing import Any
 
 import pytest
 
+from banks.hostile import RIGHT
 from labutils.grading.records import Mark, Record, Status, overall
 from tests.conftest import ROOT
 
 SHEET = "01-residual-block"
 LONGEST_S = 120
+UNDECIDED = """
+import torch
+class Scrambled(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.shape = (channels, channels, 3, 3)
+        weight = torch.randn(self.shape).flatten()
+        self.elements = nn.Parameter(torch.cat([weight[::2], weight[1::2]]))
+
+    def forward(self, x):
+        count = len(self.elements)
+        place = torch.arange(count)
+        weight = self.elements[place // 2 + place % 2 * ((count + 1) // 2)]
+        return F.conv2d(x, weight.view(self.shape), padding=1)
+""" + RIGHT.replace("nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)", "Scrambled(out_channels)")
 PYTHON = (Path(sys.base_prefix), ROOT)
 
 

@@ -17,6 +17,8 @@ from labutils.grading.remote import Child, Gone, Limits
 from tests.conftest import ROOT
 from tests.labutils.grading.conftest import SHEET, mark_of, record, record_of
 
+EXERCISES = ("residual-block", "shortcut-a", "pre-activation")
+POINTS: dict[Status, int] = {"passed": 10, "review": 4}
 NO_NAMESPACES = "unshare: Operation not permitted"
 
 
@@ -44,21 +46,27 @@ def _as_in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def limits(monkeypatch: pytest.MonkeyPatch) -> list[Limits]:
-    """Nothing is executed: a submission's content is its status, or what our own code raises. Which limits were set."""
+    """Nothing is executed: a submission's content is the statuses of its exercises, or what our own code raises.
+
+    Which limits were set.
+    """
     limits_set: list[Limits] = []
 
     def mark(
         submission: str, file: str, content: bytes, sheet: str, _exercises: Any, limits: Limits, salt: int
     ) -> Record:
         limits_set.append(limits)
-        status: Any = content.decode()
-        if status == "interrupted":
+        statuses: list[Any] = content.decode().split()
+        if "interrupted" in statuses:
             raise KeyboardInterrupt
-        if status == "broken":
+        if "broken" in statuses:
             raise OSError("the disk of the grader is full")
         digest = hashlib.sha256(content).hexdigest()
-        mark = mark_of(status, 10 if status == "passed" else 0, message="why", salt=salt)
-        return record_of(submission, mark, file=file, sheet=sheet, source_sha256=digest)
+        marks = [
+            mark_of(status, POINTS.get(status, 0), exercise=exercise, message="why", salt=salt)
+            for exercise, status in zip(EXERCISES, statuses, strict=False)
+        ]
+        return record_of(submission, *marks, file=file, sheet=sheet, source_sha256=digest)
 
     monkeypatch.setattr(marking, "mark", mark)
     monkeypatch.setattr(cli, "Child", Started)
@@ -133,27 +141,61 @@ def test_only_the_formats_asked_for_are_written(formats: str, expected: set[str]
 
 
 def test_gradescope_gets_results_but_not_where_a_person_is_needed(files: Path, out: Path) -> None:
-    hand_in(files, amy="passed", bob="infra", cem="protocol")
+    hand_in(files, amy="passed", bob="infra", cem="protocol", dan="review infra")
     assert grade(files, "--out", out, "--format", "gradescope") == 2
     assert [path.relative_to(out).as_posix() for path in out.rglob("results.json")] == ["gradescope/amy/results.json"]
     results = json.loads((out / "gradescope/amy/results.json").read_text(encoding="utf-8"))
     assert results["score"] == 10
 
 
-@pytest.mark.parametrize("status", ["infra", "protocol"])
-def test_what_needs_a_person_is_named(
+def test_gradescope_gets_what_is_decided_of_a_submission_in_review(files: Path, out: Path) -> None:
+    hand_in(files, amy="review passed")
+    assert grade(files, "--out", out, "--format", "gradescope") == 2
+    results = json.loads((out / "gradescope/amy/results.json").read_text(encoding="utf-8"))
+    assert (results["score"], results["output"]) == (14, "14 of 20 points so far. A person will look at the rest.")
+
+
+@pytest.mark.parametrize("status", ["infra", "protocol", "review"])
+def test_what_needs_a_person_is_named_with_its_file_and_exercises(
     status: Status, files: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    hand_in(files, amy=status, bob="passed")
+    (files / "late").mkdir()
+    hand_in(files, **{"late/amy": f"{status} passed {status}"}, bob="passed")
     assert grade(files, "--out", out) == 2
-    assert f"Needs a person: amy ({status}): why" in capsys.readouterr().out
+    line = f"Needs a person: amy ({status}), residual-block, pre-activation in late/amy.ipynb: why\n"
+    assert line in capsys.readouterr().out
+
+
+def test_every_exercise_that_needs_a_person_is_named(
+    files: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hand_in(files, amy="review protocol timeout")
+    assert grade(files, "--out", out) == 2
+    said = capsys.readouterr().out
+    assert "Needs a person: amy (review), residual-block in amy.ipynb: why\n" in said
+    assert "Needs a person: amy (protocol), shortcut-a in amy.ipynb: why\n" in said
+    assert said.count("Needs a person") == 2
+    assert [row["status"] for row in rows(out)] == ["protocol"]
+
+
+def test_what_is_in_review_stays_so_and_is_named_again(
+    files: Path, out: Path, limits: list[Limits], capsys: pytest.CaptureFixture[str]
+) -> None:
+    hand_in(files, amy="review failed passed")
+    for _ in range(2):
+        assert grade(files, "--out", out) == 2
+        assert "Needs a person: amy (review), residual-block in amy.ipynb: why\n" in capsys.readouterr().out
+    assert len(limits) == 1
+    assert [(row["status"], row["points"]) for row in rows(out)] == [("review", "14")]
+    assert "14 of 30 points so far. A person will look at the rest." in (out / "amy.html").read_text(encoding="utf-8")
 
 
 def test_our_own_failure_is_no_zero(files: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hand_in(files, amy="broken", bob="passed")
     assert grade(files, "--out", out) == 2
     said = capsys.readouterr().out
-    assert "Needs a person: amy (infra): OSError: the disk of the grader is full" in said
+    exercises = ", ".join(EXERCISES)
+    assert f"Needs a person: amy (infra), {exercises} in amy.ipynb: OSError: the disk of the grader is full" in said
     assert "mean 10.0 of 30 points" in said
     assert [(row["status"], row["points"]) for row in rows(out)] == [("infra", ""), ("passed", "10")]
     assert "no points are lost" in (out / "amy.html").read_text(encoding="utf-8")

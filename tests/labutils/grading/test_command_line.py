@@ -9,13 +9,14 @@ import sys
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
-from banks.hostile import RIGHT
+from banks.hostile import RIGHT, notebook
 from tests.conftest import ROOT
-from tests.labutils.grading.conftest import SHEET, labutils, page, readable_python, record, wait_until
+from tests.labutils.grading.conftest import SHEET, UNDECIDED, labutils, page, readable_python, record, wait_until
 
 pytestmark = pytest.mark.slow
 RELU_FIRST = RIGHT.replace("F.relu(y + self.shortcut(x))", "F.relu(y) + self.shortcut(x)")
@@ -89,6 +90,23 @@ def test_table_and_reports_hold_the_marks(batch: tuple[Path, Path]) -> None:
     assert [test["score"] for test in results["tests"]] == [10, 10, 10]
 
 
+def test_a_block_that_can_not_be_decided_waits_for_a_person_with_its_points_so_far(tmp_path: Path) -> None:
+    files, out = tmp_path / "files", tmp_path / "out"
+    files.mkdir()
+    (files / "amy.md").write_text(page(UNDECIDED), encoding="utf-8")
+    result = grade([files], out)
+    assert result.returncode == 2, result.stderr
+    block = record(out, "amy")["marks"][0]
+    undecided = [check["name"] for check in block["checks"] if check["status"] != "passed"]
+    assert block["status"] == "review"
+    assert 0 < block["score"] == sum(check["points"] for check in block["checks"]) < block["max_score"]
+    assert block["message"] == f"A person decides what the grader could not: {', '.join(undecided)}."
+    assert f"Needs a person: amy (review), residual-block in amy.md: {block['message']}\n" in result.stdout
+    first = (out / "amy.json").read_bytes()
+    assert grade([files], out).returncode == 2
+    assert (out / "amy.json").read_bytes() == first
+
+
 def test_a_killed_run_goes_on_and_leaves_neither_process_nor_folder(tmp_path: Path) -> None:
     files, out, temporary = tmp_path / "files", tmp_path / "out", tmp_path / "temporary"
     temporary.mkdir()
@@ -151,25 +169,36 @@ def test_without_a_sandbox_the_same_marks_and_another_user(tmp_path: Path) -> No
         assert record(tmp_path / "out", "root")["marks"][0]["status"] == "passed"
 
 
-def test_gradescope_runs_it(tmp_path: Path) -> None:
+def on_gradescope(tmp_path: Path, content: bytes) -> dict[str, Any]:
+    """What the autograder of the first sheet writes for students to read."""
     file = tmp_path / "autograder.zip"
     assert labutils("gradescope", file, "--sheet", SHEET).returncode == 0
     place = tmp_path / "autograder"
     with zipfile.ZipFile(file) as archive:
         archive.extractall(place / "source")
     (place / "submission").mkdir()
-    notebook = (ROOT / f"notebooks/exercises/{SHEET}.ipynb").read_bytes()
-    (place / "submission/my work.ipynb").write_bytes(notebook)
+    (place / "submission/my work.ipynb").write_bytes(content)
     environment = {"AUTOGRADER": str(place), "LABUTILS_PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
     command = [*readable_python(tmp_path), "bash", str(place / "source/run_autograder")]
     run = subprocess.run(
         command, env={**os.environ, **environment}, capture_output=True, encoding="utf-8", cwd=tmp_path
     )
     assert run.returncode == 0, run.stderr
-    results = json.loads((place / "results/results.json").read_text(encoding="utf-8"))
+    assert not (place / "source/labutils").stat().st_mode & 0o077
+    return json.loads((place / "results/results.json").read_text(encoding="utf-8"))
+
+
+def test_gradescope_runs_it(tmp_path: Path) -> None:
+    results = on_gradescope(tmp_path, (ROOT / f"notebooks/exercises/{SHEET}.ipynb").read_bytes())
     assert results["score"] == 0
     assert [test["status"] for test in results["tests"]] == ["failed"] * 3
-    assert not (place / "source/labutils").stat().st_mode & 0o077
+
+
+def test_gradescope_gets_the_points_so_far_where_a_person_decides_the_rest(tmp_path: Path) -> None:
+    imports = "import torch.nn.functional as F\nfrom torch import nn\n"
+    results = on_gradescope(tmp_path, notebook(imports + UNDECIDED))
+    assert 0 < results["score"] < 10
+    assert results["output"] == f"{results['score']} of 30 points so far. A person will look at the rest."
 
 
 def test_a_name_that_the_terminal_can_not_show_ends_nothing(tmp_path: Path) -> None:

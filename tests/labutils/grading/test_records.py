@@ -71,7 +71,7 @@ def test_what_is_no_record_is_none(content: bytes, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"format": 2},
+        {"format": 1},
         {"format": None},
         {"state": "waiting"},
         {"state": None},
@@ -138,6 +138,11 @@ def test_whatever_the_name_its_file_lies_in_the_folder(name: str) -> None:
         (("partial", "failed"), "partial"),
         (("passed", "protocol"), "protocol"),
         (("protocol", "infra", "passed"), "infra"),
+        (("review", "protocol"), "protocol"),
+        (("review", "infra"), "infra"),
+        (("review", "passed"), "review"),
+        (("review", "failed"), "review"),
+        (("review", "timeout"), "review"),
         (("missing", "failed"), "failed"),
         (("failed", "error"), "error"),
         (("error", "crashed"), "crashed"),

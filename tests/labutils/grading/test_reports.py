@@ -113,7 +113,7 @@ def test_gradescope_is_told_each_exercise() -> None:
         mark_of("missing", exercise="d", message="No cell answers this exercise."),
     )
     found = json.loads(reports.for_gradescope(record_of("amy", *marks, seconds=2.6)))
-    assert (found["score"], found["execution_time"], found["output"]) == (14, 3, "14 of 40 points")
+    assert (found["score"], found["execution_time"], found["output"]) == (14, 3, "14 of 40 points.")
     assert found["stdout_visibility"] == "hidden"
     assert [test["name"] for test in found["tests"]] == ["residual-block", "b", "c", "d"]
     assert [test["score"] for test in found["tests"]] == [10, 4, 0, 0]
@@ -122,13 +122,29 @@ def test_gradescope_is_told_each_exercise() -> None:
     assert [test["output"] for test in found["tests"]] == [
         "Solved.",
         "Partly solved. shape: got 0\nLikely cause: no shortcut",
-        "Not solved.\nLikely cause: look at forward",
+        "Not solved.\nAsked for: look at forward",
         "No answer was found. No cell answers this exercise.",
     ]
 
 
+def test_who_is_in_review_reads_the_points_so_far_and_that_a_person_decides_the_rest() -> None:
+    open_one = mark_of("review", 4, message="A person decides what the grader could not: input gradient.")
+    record = record_of("amy", open_one, mark_of("passed", 10, exercise="shortcut-a"))
+    text = Page(reports.for_student(record)).text
+    assert "14 of 20 points so far. A person will look at the rest." in text
+    assert "Partly decided, 4 of 10 points so far. A person will look at the rest." in text
+    assert "A person decides what the grader could not: input gradient." in text
+    assert "Solved, 10 of 10 points." in text
+    found = json.loads(reports.for_gradescope(record))
+    assert (found["score"], found["output"]) == (14, "14 of 20 points so far. A person will look at the rest.")
+    assert [(test["score"], test["output"]) for test in found["tests"]] == [
+        (4, f"Partly decided, 4 of 10 points so far. A person will look at the rest. {open_one.message}"),
+        (10, "Solved."),
+    ]
+
+
 def class_of(*statuses: Status) -> list[Record]:
-    scores: dict[str, int] = {"passed": 10, "partial": 4}
+    scores: dict[str, int] = {"passed": 10, "partial": 4, "review": 4}
     return [
         record_of(f"student-{number}", mark_of(status, scores.get(status, 0))) for number, status in enumerate(statuses)
     ]
@@ -145,6 +161,21 @@ def test_the_class_is_told_without_those_that_could_not_be_graded() -> None:
     assert "1 submissions, 1 of them could not be graded." in nobody.text
     assert "svg" not in nobody.seen
     assert "Everyone solved everything." in Page(reports.for_class(class_of("passed"), SHEET)).text
+
+
+def test_the_class_is_told_how_many_a_person_decides_and_these_have_lost_nothing_yet() -> None:
+    text = Page(reports.for_class(class_of("passed", "review", "failed", "review"), SHEET)).text
+    assert "In 2 of them a person has points to decide. The means hold the points so far." in text
+    assert "review2" in text
+    assert "Mean 4.5 of 10 points." in text
+    assert "times" in text
+    assert text.count("review") == 2, "in both tables of statuses, and in no reason"
+    without = Page(reports.for_class(class_of("passed", "failed"), SHEET)).text
+    assert "a person has points to decide" not in without
+    nobody = Page(reports.for_class(class_of("passed", "review"), SHEET)).text
+    assert "Everyone solved everything." not in nobody
+    assert "Nobody is known to have lost points." in nobody
+    assert "What went wrong" not in nobody
 
 
 def test_reasons_are_counted_the_commonest_first_and_the_most_telling_of_each() -> None:

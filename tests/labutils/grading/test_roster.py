@@ -81,6 +81,12 @@ def test_our_fault_is_no_zero() -> None:
     assert row[2:] == ["amy", "infra", "", "20", "", "infra", "", "10", "passed", ""]
 
 
+def test_what_is_in_review_has_its_points_so_far() -> None:
+    in_review = record_of("amy", mark_of("review", 4), mark_of("passed", 10, exercise="shortcut-a"))
+    row = roster.marks_table([in_review], EXERCISES, CLASS)[1]
+    assert row[2:] == ["amy", "review", "14", "20", "4", "review", "", "10", "passed", ""]
+
+
 @pytest.mark.parametrize(("student", "submission"), [("AMY", "amy"), ("amy", "Amy"), ("a/b", "a_b"), ("=eve", "_eve")])
 def test_a_student_is_found_by_the_name_that_the_file_has(student: str, submission: str) -> None:
     students = Roster(("id",), ((student,),))

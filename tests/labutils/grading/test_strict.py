@@ -8,6 +8,7 @@ from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_notebook
 
 from banks.hostile import NO_SKIP, RIGHT
+from tests.labutils.grading.conftest import UNDECIDED
 
 pytestmark = pytest.mark.slow
 IMPORTS = "import torch.nn.functional as F\nfrom torch import nn\nfrom labutils import check\n"
@@ -37,3 +38,9 @@ def test_a_wrong_block_fails_the_cell(cell: str, tmp_path: Path) -> None:
 def test_the_strict_form_says_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(CellExecutionError, match="should be relu"):
         execute(STRICT, NO_SKIP, tmp_path)
+
+
+@pytest.mark.parametrize("cell", [ASSERT, STRICT])
+def test_a_block_that_can_not_be_decided_fails_the_cell(cell: str, tmp_path: Path) -> None:
+    with pytest.raises(CellExecutionError, match="not decided" if cell == STRICT else "AssertionError"):
+        execute(cell, UNDECIDED, tmp_path)
