@@ -5,10 +5,10 @@
 
 import math
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from labutils.checks.comparison import EXACT, PRECISE, difference
+from labutils.checks.comparison import EXACT, PRECISE, TOLERANCE, difference
 from labutils.checks.engine import UNDECIDED, Case, Check, Exam
 from labutils.checks.layouts import MOST, Named, of_parameters, of_statistics
 from labutils.checks.probes.fill import WEIGHT
@@ -105,78 +105,95 @@ def silenced(points: int, is_right: str, asked: str, cases: tuple[Case, ...], ex
     return Check("silenced branch", points, judge, asked, ("shape",), cases, explanatory)
 
 
-def same_weights(exam: Exam, case: Case) -> dict[str, Any] | None:
-    """The options of a probe under which the learner's parameters hold what the reference's hold; None if unknown.
+@dataclass(frozen=True)
+class Weights:
+    """How learner and reference get equal weights: the probes' options on both sides.
 
-    Of several layouts that are possible it is the first under which the outputs agree, or else the first. Raises
-    Failure where the learner's code gives no facts.
+    Where that is not known, all values of a role are equal, so that no layout matters. What differs then is wrong, and
+    what does not is still undecided.
+    """
+
+    learner: dict[str, Any]
+    reference: dict[str, Any]
+    are_known: bool
+
+    def verdict(self, problem: str) -> str:
+        """What a check says where the comparison said this."""
+        if self.are_known:
+            return problem
+        equal = "where all weights are equal"
+        return f"{equal}, {problem.removeprefix('under equal weights ')}" if problem else UNDECIDED
+
+
+UNKNOWN = Weights({"uniform": True}, {"uniform": True}, are_known=False)
+
+
+def same_weights(exam: Exam, case: Case) -> Weights:
+    """The way in which the learner's parameters hold what the reference's hold.
+
+    Of several layouts that are possible it is the first under which the outputs agree. If there is none, the first one
+    stands where layers of ``torch.nn`` hold all parameters, since these are laid out in one way only. Otherwise nothing
+    is known. Raises Failure where the learner's code gives no facts.
     """
     key = ("weights", case)
     if key not in exam.notes:
-        exam.notes[key] = _layout(exam, case)
+        exam.notes[key] = _same_weights(exam, case)
     return exam.notes[key]
 
 
-def _layout(exam: Exam, case: Case) -> dict[str, Any] | None:
+def _same_weights(exam: Exam, case: Case) -> Weights:
     seen, expected = exam.seen("shape", case), exam.expected("shape", case)
-    found = of_parameters(
-        [Named(*tensor) for tensor in seen["tensors"]], [shape for _, shape, _ in expected["tensors"]]
-    )
-    if not found:
-        return None
+    tensors = [Named(*tensor) for tensor in seen["tensors"]]
+    likely = exam.notes.get("likely", 0)  # the place of what was right before, or None where nothing was
+    if likely is None:
+        return UNKNOWN
+    found = of_parameters(tensors, [shape for _, shape, _ in expected["tensors"]])
     moving = of_statistics(seen["statistics"], expected["statistics"])
     ways = [{"layouts": weights + others} if weights + others else {} for weights in found for others in moving][:MOST]
-    likely = exam.notes.get("likely", 0)  # the place of what was right before, or None where nothing was
-    if len(ways) == 1 or likely is None:
-        return ways[0]
+    if all(tensor.is_usual for tensor in tensors) and len(ways) == 1:
+        return Weights(ways[0], {}, are_known=True)
+    if not ways:
+        return UNKNOWN
     wanted = exam.expected("evaluation", case)["output"]
     for place in dict.fromkeys((min(likely, len(ways) - 1), *range(len(ways)))):
         if not difference(exam.seen("evaluation", case, **ways[place])["output"], wanted):
             exam.notes["likely"] = place
-            return ways[place]
+            return Weights(ways[place], {}, are_known=True)
     exam.notes["likely"] = None
-    return ways[0]
+    return UNKNOWN
 
 
-def _numerics(
-    name: str, points: int, probe: str, fact: str, asked: str, cases: tuple[Case, ...] | None, explanatory: bool
-) -> Check:
-    """A fact that is a tensor or a list of numbers, under equal weights."""
-
-    def judge(exam: Exam, case: Case) -> str:
-        weights = same_weights(exam, case)
-        if weights is None:
-            return UNDECIDED
-        return difference(exam.seen(probe, case, **weights)[fact], exam.expected(probe, case)[fact])
-
-    return Check(name, points, judge, asked, NUMERIC, cases, explanatory)
+def compare(exam: Exam, case: Case, probe: str, fact: str, tolerance: float = TOLERANCE, **options: Any) -> str:
+    """In words, how far a fact is from the reference's under equal weights, "" where it is close, or UNDECIDED."""
+    weights = same_weights(exam, case)
+    seen = exam.seen(probe, case, **weights.learner, **options)[fact]
+    expected = exam.expected(probe, case, **weights.reference, **options)[fact]
+    return weights.verdict(difference(seen, expected, tolerance))
 
 
 def train_output(points: int, asked: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
     """The output in training mode, without chance."""
-    numerics = _numerics("output in training", points, "train", "output", asked, cases, explanatory)
 
     def judge(exam: Exam, case: Case) -> str:
-        if exam.seen("train", case, **(same_weights(exam, case) or {}))["drew"]:
+        if exam.seen("train", case, **same_weights(exam, case).learner)["drew"]:
             return "forward draws random numbers in training mode"
-        return numerics.judge(exam, case)
+        return compare(exam, case, "train", "output")
 
-    return replace(numerics, judge=judge)
+    return Check("output in training", points, judge, asked, NUMERIC, cases, explanatory)
 
 
 def eval_output(points: int, asked: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
     """The output in evaluation mode, with running statistics that are not the batch's."""
-    numerics = _numerics("output in evaluation", points, "evaluation", "output", asked, cases, explanatory)
 
     def judge(exam: Exam, case: Case) -> str:
-        facts = exam.seen("evaluation", case, **(same_weights(exam, case) or {}))
+        facts = exam.seen("evaluation", case, **same_weights(exam, case).learner)
         if facts["drew"]:
             return "forward draws random numbers in evaluation mode"
         if not facts["repeats"]:
             return "the same input, given twice, gives two outputs"
-        return numerics.judge(exam, case)
+        return compare(exam, case, "evaluation", "output")
 
-    return replace(numerics, judge=judge)
+    return Check("output in evaluation", points, judge, asked, NUMERIC, cases, explanatory)
 
 
 def details(points: int, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
@@ -193,14 +210,12 @@ def details(points: int, cases: tuple[Case, ...] | None = None, explanatory: boo
             raise Failure(failure.kind, words, failure.raised) from None
         if double != "float64":
             return f"after .double(), for an input of float64, expected an output of float64, got one of {double}"
-        weights = same_weights(exam, case)
-        if weights is None:
-            return UNDECIDED
-        seen, expected = exam.seen("exact", case, **weights), exam.expected("exact", case)
+        problem = ""
         for detail, words in DETAILS.items():
-            if problem := difference(seen[detail], expected[detail], EXACT):
+            problem = compare(exam, case, "exact", detail, EXACT)
+            if problem not in ("", UNDECIDED):
                 return f"{words}, {problem}"
-        return ""
+        return problem
 
     return Check("details", points, judge, DETAILED, NUMERIC, cases, explanatory)
 
@@ -215,26 +230,24 @@ def gradients(points: int, asked: str, cases: tuple[Case, ...] | None = None, ex
 
     def judge(exam: Exam, case: Case) -> str:
         weights = same_weights(exam, case)
-        options: dict[str, Any] = {**(weights or {}), "float64": True}
-        seen, expected = exam.seen("train", case, **options), exam.expected("train", case, float64=True)
+        layouts = weights.learner.get("layouts", ())
+        seen = exam.seen("train", case, layouts=layouts, float64=True)
+        expected = exam.expected("train", case, float64=True)
         missing = seen["unlearned"] - expected["unlearned"]
         if missing > 0 and min(case.shape[2:]) > 1:  # on one pixel, gradients are as small as rounding
             total = exam.seen("shape", case)["parameters"]
             return f"expected every parameter to get a gradient, but {missing:,} of {total:,} values in them get none"
-        if weights is None:
-            idle = exam.seen("touched", case)["idle"]
-            return (
-                "expected every parameter to change the output, but some of them change nothing" if idle else UNDECIDED
-            )
-        if problem := difference(seen["input_gradient"], expected["input_gradient"]):
+        if not weights.are_known and exam.seen("touched", case)["idle"]:
+            return "expected every parameter to change the output, but some of them change nothing"
+        problem = compare(exam, case, "train", "input_gradient", float64=True)
+        if problem and problem != UNDECIDED:
             return f"the gradient that reaches the input is another one; {problem}"
-        held = [piece for _, (pieces, *_) in weights.get("layouts", ()) for piece in pieces]
+        if not weights.are_known:
+            return UNDECIDED
+        held = [piece for _, (pieces, *_) in layouts for piece in pieces]
         parts = {piece for piece in held if piece[0] == WEIGHT and piece[2] >= 0}
-        if parts:
-            ordered = tuple(sorted(parts))
-            seen = exam.seen("train", case, **options, pieces=ordered)
-            expected = exam.expected("train", case, float64=True, pieces=ordered)
-        problem = difference(seen["gradients"], expected["gradients"])
+        cut: dict[str, Any] = {"pieces": tuple(sorted(parts))} if parts else {}
+        problem = compare(exam, case, "train", "gradients", TOLERANCE, float64=True, **cut)
         return f"the parameters' gradients have other norms; {problem}" if problem else ""
 
     return Check("gradients", points, judge, asked, NUMERIC, cases, explanatory)
@@ -254,15 +267,16 @@ def statistics_move(points: int = 1, cases: tuple[Case, ...] | None = None, expl
 
     def judge(exam: Exam, case: Case) -> str:
         weights = same_weights(exam, case)
-        if exam.seen("evaluation", case, **(weights or {}))["statistics_moved"]:
+        if exam.seen("evaluation", case, **weights.learner)["statistics_moved"]:
             return "a pass in evaluation mode changes the running statistics"
-        if weights is None:
-            return UNDECIDED
-        seen, expected = exam.seen("running", case, **weights), exam.expected("running", case)
-        if len(seen["statistics"]) != len(expected["statistics"]):
-            return f"expected {len(expected['statistics'])} running statistics, got {len(seen['statistics'])}"
-        problem = difference(seen["statistics"], expected["statistics"], PRECISE)
-        return f"after a pass in training mode, the running statistics are others; {problem}" if problem else ""
+        number = len(exam.seen("running", case, **weights.learner)["statistics"])
+        expected = len(exam.expected("running", case, **weights.reference)["statistics"])
+        if number != expected:
+            return f"expected {expected} running statistics, got {number}"
+        problem = compare(exam, case, "running", "statistics", PRECISE)
+        if problem in ("", UNDECIDED):
+            return problem
+        return f"after a pass in training mode, the running statistics are others; {problem}"
 
     asked = "Every BN is PyTorch's default, with a momentum of 0.1, and sees each batch once."
     return Check("running statistics", points, judge, asked, NUMERIC, cases, explanatory)
@@ -294,8 +308,7 @@ def map_sizes(points: int, asked: str, cases: tuple[Case, ...] | None = None) ->
     """Every convolution makes a map of the specified size. It only explains an output that is wrong."""
 
     def judge(exam: Exam, case: Case) -> str:
-        weights = same_weights(exam, case)
-        if weights != {}:
+        if same_weights(exam, case).learner:
             return ""
         if not difference(exam.seen("evaluation", case)["output"], exam.expected("evaluation", case)["output"]):
             return ""
@@ -319,9 +332,9 @@ def shortcuts(
 
     def judge(exam: Exam, case: Case) -> str:
         weights = same_weights(exam, case)
-        if weights is None:
+        if not weights.are_known:
             return UNDECIDED
-        if weights:  # a part of a layer at zero leaves the others, so the outputs have to decide
+        if weights.learner:  # a part of a layer at zero leaves the others, so the outputs have to decide
             return ""
         seen, expected = exam.seen("cuts", case), exam.expected("cuts", case)
         for weight in Counter(seen["needed"]) - Counter(expected["needed"]):

@@ -134,7 +134,7 @@ def guarded() -> Iterator[None]:
         torch.autograd.set_detect_anomaly(False)
         torch.set_grad_enabled(True)
         # oneDNN gains nothing at these sizes, and torch 2.13's writes beyond a tensor's end in the backward pass of a
-        # convolution in channels_last of one pixel, on processors without AVX-512.
+        # strided 1x1 convolution in channels_last, on processors without AVX-512.
         torch.backends.mkldnn.set_flags(False)
         yield
 

@@ -22,6 +22,7 @@ Piece = tuple[str, Shape, int, int, int]
 Layout = tuple[tuple[Piece, ...], Shape, Shape]
 WEIGHT, MEAN, VARIANCE = "weight", "mean", "variance"
 BOTH = "means, then variances"  # in one tensor
+UNIFORM = {WEIGHT: 0.5, MEAN: 0.25, VARIANCE: 1.25}
 
 
 def noise(shape: Shape, salt: int) -> Tensor:
@@ -55,21 +56,21 @@ def fill(
     salt: int,
     statistics: Mapping[str, str] | None = None,
     layouts: Mapping[str, Layout] | None = None,
+    uniform: bool = False,
 ) -> None:
     """Give every parameter and every running statistic of ``model`` its values, in place.
 
     ``statistics`` holds the roles of the buffers that are statistics, by default those of PyTorch's BNs. Tensors that
-    have a layout, by their names, get what it says, and the others what is usual for their own shape. Raises
-    RuntimeError where a layout doesn't fit.
+    have a layout, by their names, get what it says, and the others what is usual for their own shape. With ``uniform``
+    all values of one role are equal, so that no layout matters. Raises RuntimeError where a layout doesn't fit.
     """
     statistics = known_statistics(model) if statistics is None else statistics
     layouts = layouts or {}
+    roles = {name: (parameter, WEIGHT) for name, parameter in model.named_parameters()}
+    roles |= {name: (buffer, statistics[name]) for name, buffer in model.named_buffers() if name in statistics}
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(laid_out(layouts.get(name), WEIGHT, tuple(parameter.shape), salt))
-        for name, buffer in model.named_buffers():
-            if name in statistics:
-                buffer.copy_(laid_out(layouts.get(name), statistics[name], tuple(buffer.shape), salt))
+        for name, (tensor, role) in roles.items():
+            tensor.copy_(laid_out(layouts.get(name), role, tuple(tensor.shape), salt, uniform))
 
 
 def known_statistics(model: nn.Module) -> dict[str, str]:
@@ -83,11 +84,13 @@ def known_statistics(model: nn.Module) -> dict[str, str]:
     }
 
 
-def laid_out(layout: Layout | None, role: str, shape: Shape, salt: int) -> Tensor:
+def laid_out(layout: Layout | None, role: str, shape: Shape, salt: int, uniform: bool = False) -> Tensor:
     """The values of a tensor of this role and shape. Raises RuntimeError where the layout doesn't fit the shape."""
-    if layout is None and role == BOTH:
+    if role == BOTH:
         half = (math.prod(shape) // 2,)
-        return torch.cat([usual(MEAN, half, salt), usual(VARIANCE, half, salt)]).reshape(shape)
+        return torch.cat([laid_out(None, its, half, salt, uniform) for its in (MEAN, VARIANCE)]).reshape(shape)
+    if uniform:
+        return torch.full(shape, UNIFORM[role])
     if layout is None:
         return usual(role, essential(shape), salt).reshape(shape)
     pieces, arranged, order = layout

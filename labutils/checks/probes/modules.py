@@ -89,10 +89,12 @@ def complete(objects: Objects, args: Args, input_shape: Shape, salt: int) -> nn.
     return model.train()
 
 
-def prepared(objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: Layouts = ()) -> nn.Module:
+def prepared(
+    objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: Layouts = (), uniform: bool = False
+) -> nn.Module:
     """A fresh module whose parameters and statistics have the values of :func:`fill`. Raises Unusable."""
     model = complete(objects, args, input_shape, salt)
-    fill(model, salt, statistics_of(model, input_shape, salt), dict(layouts))
+    fill(model, salt, statistics_of(model, input_shape, salt), dict(layouts), uniform)
     return model.train()
 
 
@@ -229,13 +231,14 @@ def train(
     layouts: Layouts = (),
     pieces: tuple[Piece, ...] = (),
     float64: bool = False,
+    uniform: bool = False,
 ) -> Facts:
     """Output and gradients in training mode. The loss is a sum of the outputs with fixed weights.
 
     ``gradients`` are the norms of the parameters' gradients, in the order of the usual parameters' shapes, and of their
     ``pieces`` where such are given. ``unlearned`` is the number of values in parameters that get no gradient.
     """
-    model = prepared(objects, args, input_shape, salt, layouts)
+    model = prepared(objects, args, input_shape, salt, layouts, uniform)
     x = noise(input_shape, salt).to(torch.float64 if float64 else torch.float32).requires_grad_()
     with in_float64(model) if float64 else contextlib.nullcontext():
         before = random_states()
@@ -289,9 +292,11 @@ def touched(objects: Objects, args: Args, input_shape: Shape, salt: int, parts: 
 
 
 @probe
-def evaluation(objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: Layouts = ()) -> Facts:
+def evaluation(
+    objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: Layouts = (), uniform: bool = False
+) -> Facts:
     """Output in evaluation mode with running statistics that are not those of the batch, and what else happened."""
-    model = prepared(objects, args, input_shape, salt, layouts).eval()
+    model = prepared(objects, args, input_shape, salt, layouts, uniform).eval()
     x = noise(input_shape, salt)
     given = x.clone()
     statistics = [buffer.clone() for buffer in model.buffers()]
@@ -311,7 +316,9 @@ def evaluation(objects: Objects, args: Args, input_shape: Shape, salt: int, layo
 
 
 @probe
-def exact(objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: Layouts = ()) -> Facts:
+def exact(
+    objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: Layouts = (), uniform: bool = False
+) -> Facts:
     """Outputs in evaluation mode in float64, where small faults can be seen.
 
     ``usual`` is that of the usual input, ``large`` of one a thousand times as large, and ``faint`` that where all
@@ -319,7 +326,7 @@ def exact(objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: 
     """
     model = complete(objects, args, input_shape, salt)
     statistics = statistics_of(model, input_shape, salt)
-    fill(model, salt, statistics, dict(layouts))
+    fill(model, salt, statistics, dict(layouts), uniform)
     x = noise(input_shape, salt).double()
     with torch.no_grad(), in_float64(model.eval()):
         outputs = {"usual": output_of(model, x.clone()).clone(), "large": output_of(model, 1000 * x).clone()}
@@ -333,20 +340,24 @@ def exact(objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: 
 
 
 @probe
-def one_colour(objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: Layouts = ()) -> Facts:
+def one_colour(
+    objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: Layouts = (), uniform: bool = False
+) -> Facts:
     """Output in evaluation mode for images of one colour each, where a max-pool hides nothing of what is before it."""
-    model = prepared(objects, args, input_shape, salt, layouts).eval()
+    model = prepared(objects, args, input_shape, salt, layouts, uniform).eval()
     x = noise((*input_shape[:2], 1, 1), salt).expand(input_shape).clone()
     with torch.no_grad():
         return {"output": output_of(model, x)}
 
 
 @probe
-def running(objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: Layouts = ()) -> Facts:
+def running(
+    objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: Layouts = (), uniform: bool = False
+) -> Facts:
     """All running statistics after one pass in training mode, in one sorted row, and what a pass does to float32."""
     model = complete(objects, args, input_shape, salt)
     statistics = statistics_of(model, input_shape, salt)
-    fill(model, salt, statistics, dict(layouts))
+    fill(model, salt, statistics, dict(layouts), uniform)
     with torch.no_grad():
         output_of(model.train(), noise(input_shape, salt))
     found = [buffer.flatten() for name, buffer in model.named_buffers() if name in statistics]

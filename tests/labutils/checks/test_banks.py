@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from banks import Program, Verdict, everything, programs
-from banks.write import KILL_TABLE, hints, rejecting
+from banks.write import KILL_TABLE, hints
 from labutils.checks import engine, exercises
 from labutils.checks.engine import Exam
 from labutils.checks.result import CheckResult, Result
@@ -34,7 +34,7 @@ def test_a_wrong_program_fails_first_where_expected_its_misconception_is_named_a
         failure = first_failure(exam)
         assert failure is not None, "not rejected"
         said = engine.misconception(exam, Result(exercise, (failure,), 0, definition.max_score))
-        kills = rejecting(exam)
+        kills = engine.rejecting(exam)
     assert (failure.name, failure.status) == (program.first, "failed"), failure
     assert said == program.says, "run make bank"
     assert KILLS[exercise]["wrong"][program.name] == {"says": program.says, "rejected by": kills}, "run make bank"
