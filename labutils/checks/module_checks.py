@@ -24,8 +24,8 @@ NUMERIC = ("shape", "parameter count")  # without these, no numbers are compared
 NO_CHANCE = "Nothing in it is drawn at random: the same weights and the same input give the same output."
 RUNNING = "In evaluation mode, every BN uses its running statistics."
 DETAILED = (
-    "The output has the type and the device of the input, a ReLU lets all that is positive through and nothing else, "
-    "and BN's eps is PyTorch's default, 1e-5."
+    "It also computes in float64, a ReLU lets all that is positive through and nothing else, and BN's eps is PyTorch's "
+    "default, 1e-5."
 )
 DETAILS = {
     "usual": "in float64",
@@ -62,13 +62,17 @@ def refuses(points: int, cases: tuple[Case, ...], asked: str, explanatory: bool 
 
 
 def shape(points: int, asked: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
-    """The output has the specified shape."""
+    """The output has the specified shape, and the input's type."""
 
     def judge(exam: Exam, case: Case) -> str:
-        seen, expected = exam.seen("shape", case)["shape"], exam.expected("shape", case)["shape"]
-        return "" if seen == expected else f"for an input {case.shape} expected the output {expected}, got {seen}"
+        seen, expected = exam.seen("shape", case), exam.expected("shape", case)
+        if seen["shape"] != expected["shape"]:
+            return f"for an input {case.shape} expected the output {expected['shape']}, got {seen['shape']}"
+        if seen["type"] != expected["type"]:
+            return f"for an input of {expected['type']} expected an output of {expected['type']}, got {seen['type']}"
+        return ""
 
-    return Check("shape", points, judge, asked, ("builds",), cases, explanatory)
+    return Check("shape", points, judge, f"{asked} It has the input's type.", ("builds",), cases, explanatory)
 
 
 def count(points: int, asked: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
@@ -197,12 +201,9 @@ def eval_output(points: int, asked: str, cases: tuple[Case, ...] | None = None, 
 
 
 def details(points: int, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:
-    """What float32 hides in the usual outputs: their type, and in float64, where small and large values go."""
+    """What the usual outputs in float32 hide: another type in float64, and small and large values."""
 
     def judge(exam: Exam, case: Case) -> str:
-        single = exam.seen("shape", case)["type"]
-        if single != "float32":
-            return f"for an input of float32, expected an output of float32, got one of {single}"
         try:
             double = exam.seen("double", case)["type"]
         except Failure as failure:

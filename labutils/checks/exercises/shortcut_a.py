@@ -4,6 +4,7 @@ from labutils import models
 from labutils.checks import module_checks
 from labutils.checks.comparison import difference
 from labutils.checks.engine import Case, Check, Exam, Exercise
+from labutils.checks.transport import Failure
 
 CASES = (
     Case((4, 10, 2), (2, 4, 7, 5)),
@@ -14,7 +15,7 @@ CASES = (
     Case((4, 8, 2), (3, 4, 1, 1), "PadShortcut(4, 8, 2) on a map of one pixel"),
     Case((1, 3, 4), (2, 1, 6, 9)),
 )
-KINDS = ("float32", "float64", "float16", "float32 on the device meta")
+KINDS = (("float64", "cpu"), ("float16", "cpu"), ("float32", "meta"))
 REFUSED = (Case((6, 4, 1)),)
 
 
@@ -52,8 +53,12 @@ def gradient_kept(exam: Exam, case: Case) -> str:
 
 def types(exam: Exam, case: Case) -> str:
     """The output has the input's type and device."""
-    seen = exam.seen("kinds", case)["kinds"]
-    for kind, found in zip(KINDS, seen, strict=True):
+    for number, device in KINDS:
+        kind = f"{number} on the device {device}" if device != "cpu" else number
+        try:
+            found = exam.seen("kind_of_output", case, number=number, device=device)["kind"]
+        except Failure as failure:
+            raise Failure(failure.kind, f"for an input of {kind}, {failure}", failure.raised) from None
         if found != kind:
             return f"for an input of {kind}, expected an output of {kind}, got {found}"
     return ""
@@ -103,7 +108,6 @@ EXERCISE = Exercise(
     fingerprint={
         "shape": ("parameters", "trained", "state"),
         "as_made": ("output", "input_gradient"),
-        "kinds": ("kinds",),
         "swapped": ("raised", "raised_by_forward"),
     },
 )

@@ -405,22 +405,19 @@ def double(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts
 
 
 @probe
-def kinds(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
-    """The kinds of numbers that come out for float32, float64, float16, and float32 on the device ``meta``."""
+def kind_of_output(objects: Objects, args: Args, input_shape: Shape, salt: int, number: str, device: str) -> Facts:
+    """The kind of numbers that come out for an input of a type such as ``float16``, on a device such as ``meta``.
+
+    Where PyTorch lacks an operation for these, nothing is held against the module.
+    """
     model = made(objects, args).eval()
-    x = noise(input_shape, salt)
-    inputs = (x, x.double(), x.half(), x.to("meta"))
-    with torch.no_grad():
-        return {"kinds": [_kind_out(model, given) for given in inputs]}
-
-
-def _kind_out(model: nn.Module, given: Tensor) -> str:
-    """The kind of the output. Where PyTorch lacks an operation for a kind, nothing is held against the model."""
+    x = noise(input_shape, salt).to(device=device, dtype=getattr(torch, number))
     try:
-        return kind_of_numbers(output_of(model, given))
+        with torch.no_grad():
+            return {"kind": kind_of_numbers(output_of(model, x))}
     except (RuntimeError, NotImplementedError) as error:
         if "not implemented for" in str(error):
-            return kind_of_numbers(given)
+            return {"kind": kind_of_numbers(x)}
         raise
 
 
