@@ -198,7 +198,8 @@ def _orders(tensor: Named, pieces: tuple[Piece, ...]) -> dict[Shape, Layout | No
     found: dict[Shape, Layout | None] = {}
     for order in orders:
         permuted = essential(arranged[axis] for axis in order)
-        if permuted == shape or (_run_together(permuted, shape) and not tensor.is_usual):
+        is_vector = tensor.is_usual and len(shape) < 2
+        if permuted == shape or (not is_vector and _run_together(permuted, shape)):
             as_usual = len(pieces) == 1 and pieces[0][2] < 0 and permuted == shape == arranged and order == orders[0]
             found[order] = None if as_usual else (pieces, arranged, order)
     return found

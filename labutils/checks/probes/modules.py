@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -73,11 +74,18 @@ def made(objects: Objects, args: Args) -> nn.Module:
 
 
 def output_of(model: nn.Module, x: Tensor) -> Tensor:
-    """What ``model(x)`` returns. Raises Unusable if that is no tensor."""
-    y = model(x)
+    """What ``model(x)`` returns, uncompiled. Raises Unusable if that is no tensor."""
+    with uncompiled():
+        y = model(x)
     if not isinstance(y, Tensor):
         raise Unusable(f"forward returned {kind(y)} where a tensor was expected")
     return y
+
+
+def uncompiled() -> contextlib.AbstractContextManager[None]:
+    """Keeps ``torch.compile`` from compiling what is made anew for every pass, where PyTorch (from 2.6) can do that."""
+    can = "torch._dynamo" in sys.modules and hasattr(torch.compiler, "set_stance")
+    return torch.compiler.set_stance("force_eager") if can else contextlib.nullcontext()
 
 
 def complete(objects: Objects, args: Args, input_shape: Shape, salt: int) -> nn.Module:
@@ -280,7 +288,7 @@ def touched(objects: Objects, args: Args, input_shape: Shape, salt: int, parts: 
     """How many parts of the parameters change no output, of those into which each of them is cut in a row."""
     x = noise(input_shape, salt).double()
     idle = 0
-    with torch.no_grad(), in_float64(prepared(objects, args, input_shape, salt).eval()) as model:
+    with torch.no_grad(), in_float64(prepared(objects, args, input_shape, salt, uniform=True).eval()) as model:
         before = output_of(model, x.clone()).clone()
         for parameter in model.parameters():
             for part in torch.arange(parameter.numel()).chunk(parts):
