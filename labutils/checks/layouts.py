@@ -221,9 +221,10 @@ def _arranged(cover: Cover) -> Iterator[Assignment]:
     """The assignments of a cover: first those in which tensors of one family are laid out alike, then all others."""
     possible = {tensor: _orders(tensor, pieces) for tensor, pieces in cover.items()}
     for key in ("family", "name"):
-        groups: dict[tuple[str, int], list[Named]] = {}
+        groups: dict[tuple[str, bool, int], list[Named]] = {}
         for tensor, orders in possible.items():
-            groups.setdefault((getattr(tensor, key), len(next(iter(orders)))), []).append(tensor)
+            alike = (getattr(tensor, key), tensor.is_usual, len(next(iter(orders))))
+            groups.setdefault(alike, []).append(tensor)
         shared = [
             [order for order in possible[group[0]] if all(order in possible[tensor] for tensor in group)]
             for group in groups.values()

@@ -237,7 +237,8 @@ def gradients(points: int, asked: str, cases: tuple[Case, ...] | None = None, ex
         if missing > 0 and min(case.shape[2:]) > 1:  # on one pixel, gradients are as small as rounding
             total = exam.seen("shape", case)["parameters"]
             return f"expected every parameter to get a gradient, but {missing:,} of {total:,} values in them get none"
-        if not weights.are_known and exam.seen("touched", case)["idle"]:
+        is_first = case == exam.exercise.cases[0]
+        if is_first and not weights.are_known and exam.seen("touched", case)["idle"]:
             return "expected every parameter to change the output, but some of them change nothing"
         problem = compare(exam, case, "train", "input_gradient", float64=True)
         if problem and problem != UNDECIDED:

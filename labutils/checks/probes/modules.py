@@ -284,14 +284,15 @@ def norms(gradients: dict[str, Tensor], layouts: dict[str, Layout], pieces: tupl
 
 
 @probe
-def touched(objects: Objects, args: Args, input_shape: Shape, salt: int, parts: int = 8) -> Facts:
-    """How many parts of the parameters change no output, of those into which each of them is cut in a row."""
+def touched(objects: Objects, args: Args, input_shape: Shape, salt: int, passes: int = 64) -> Facts:
+    """How many parts of the parameters change no output in training mode. In about so many passes, each is tried."""
     x = noise(input_shape, salt).double()
     idle = 0
-    with torch.no_grad(), in_float64(prepared(objects, args, input_shape, salt, uniform=True).eval()) as model:
+    with torch.no_grad(), in_float64(prepared(objects, args, input_shape, salt, uniform=True)) as model:
         before = output_of(model, x.clone()).clone()
-        for parameter in model.parameters():
-            for part in torch.arange(parameter.numel()).chunk(parts):
+        parameters = list(model.parameters())
+        for parameter in parameters:
+            for part in torch.arange(parameter.numel()).chunk(max(1, passes // len(parameters))):
                 kept = parameter.clone()
                 parameter.view(-1)[part] += 0.5
                 idle += int(torch.equal(output_of(model, x.clone()), before))
