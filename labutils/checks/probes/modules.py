@@ -294,7 +294,9 @@ def touched(objects: Objects, args: Args, input_shape: Shape, salt: int, passes:
         for parameter in parameters:
             for part in torch.arange(parameter.numel()).chunk(max(1, passes // len(parameters))):
                 kept = parameter.clone()
-                parameter.view(-1)[part] += 0.5
+                changed = kept.flatten()
+                changed[part] += 0.5
+                parameter.copy_(changed.view_as(parameter))
                 idle += int(torch.equal(output_of(model, x.clone()), before))
                 parameter.copy_(kept)
     return {"idle": idle}
@@ -343,7 +345,8 @@ def exact(
             if statistics.get(name) == VARIANCE:
                 buffer *= 1e-5
             elif statistics.get(name) == BOTH:
-                buffer.view(-1).chunk(2)[1].mul_(1e-5)
+                means, variances = buffer.flatten().chunk(2)
+                buffer.copy_(torch.cat([means, 1e-5 * variances]).view_as(buffer))
         outputs["faint"] = output_of(model, x.clone()).clone()
     return outputs
 
