@@ -150,11 +150,10 @@ def test_a_number_that_another_page_measured_is_a_link(tmp_path: Path) -> None:
     assert "behind a name" not in about.source
 
 
-def test_a_number_in_a_folded_line_is_bare(tmp_path: Path) -> None:
-    """Jupyter takes that line as HTML."""
+def test_a_number_in_a_choice_is_bare_where_jupyter_takes_the_line_as_html(tmp_path: Path) -> None:
     make_book(tmp_path, "")
-    text = "```{dropdown} More than {glue:text}`loss:.2f`\nIt is {glue:text}`loss:.2f`.\n```"
-    *_, cell = page_with(tmp_path, text, loss="0.12").cells
+    choices = "- [x] More than {glue:text}`loss:.2f`\n\n  It is {glue:text}`loss:.2f`.\n- [ ] Less\n\n  No.\n"
+    *_, cell = page_with(tmp_path, f"```{{choices}}\n{choices}```", loss="0.12").cells
     assert "<summary>More than 0.12</summary>" in cell.source
     assert "It is `loss` = 0.12." in cell.source
 
