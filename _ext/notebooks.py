@@ -36,7 +36,7 @@ from importlib.util import find_spec
 if find_spec("labutils") is None:  # in Colab, say
     %pip install --quiet git+{address}"""
 OWN = "A number behind a name, such as {}, was measured when the book was built. A cell prints yours under that name."
-BORROWED = "A number that is a link, such as {}, was measured in the notebook to which it leads for the book."
+BORROWED = "A number that is a link, such as {}, was measured for the book, in the notebook to which it leads."
 
 
 def pages(root: Path = ROOT) -> list[str]:
