@@ -98,7 +98,7 @@ def test_a_notebook_holds_no_outputs_and_starts_with_the_installation(page: str)
 def test_a_notebook_needs_no_myst(page: str) -> None:
     text = re.sub(r"\$\$.*?\$\$|\$[^$]*\$|^```.*?^```", "", markdown(page), flags=re.DOTALL | re.MULTILINE)
     assert re.findall(r"\{[a-z:-]+\}|^:::.*|\]\((?!https://)[^)]*\)", text, re.MULTILINE) == []
-    numbers = {int(number) for number in re.findall(r" \[(\d+)\]", text)}
+    numbers = {int(number) for number in re.findall(r" \[(\d+)\](?!\()", text)}
     listed = re.findall(r"^(\d+)\. ", text.partition("## References")[2], re.MULTILINE)
     assert sorted(numbers) == [int(number) for number in listed]
 
