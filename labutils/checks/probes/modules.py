@@ -418,11 +418,11 @@ def double(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts
 
 @probe
 def kind_of_output(objects: Objects, args: Args, input_shape: Shape, salt: int, number: str, device: str) -> Facts:
-    """The kind of numbers that come out for an input of a type such as ``float16``, on a device such as ``meta``.
+    """The kind of numbers that come out for module and input of a type such as ``float16``, on a device as ``meta``.
 
     Where PyTorch lacks an operation for these, nothing is held against the module.
     """
-    model = made(objects, args).eval()
+    model = made(objects, args).eval().to(device=device, dtype=getattr(torch, number))
     x = noise(input_shape, salt).to(device=device, dtype=getattr(torch, number))
     try:
         with torch.no_grad():
