@@ -135,7 +135,7 @@ def order_of_arguments(tree: Tree) -> Iterator[Change]:
 def argument_dropped(tree: Tree) -> Iterator[Change]:
     """An argument that is not passed."""
     for call in tree.nodes(ast.Call):
-        if called(call) == "Sequential":
+        if called(call) in ("Sequential", "ValueError"):
             continue
         for keyword in call.keywords:
             keywords = [other for other in call.keywords if other is not keyword]
@@ -170,11 +170,33 @@ def statement(tree: Tree) -> Iterator[Change]:
             shown = f"`{text(part).partition(':')[0]}: …`" if hasattr(part, "body") else quoted(part)
             less = before + after or [ast.Pass()]
             yield Change(tree.said(part, f"{shown} is missing"), ((body, less),))
-            if not isinstance(part, ast.Return | ast.Raise | ast.FunctionDef | ast.Nonlocal):
+            if _read(part) & _written(part) or _acts(part):
                 yield Change(tree.said(part, f"{shown} is there twice"), ((body, [*before, part, part, *after]),))
-            if after and not isinstance(part, ast.Nonlocal):
+            if after and _depend(part, after[0]):
                 what = tree.said(part, f"{shown} comes after the statement that should follow it")
                 yield Change(what, ((body, [*before, after[0], part, *after[1:]]),))
+
+
+def _depend(one: ast.stmt, other: ast.stmt) -> bool:
+    """Whether it can matter which of two statements comes first."""
+    if isinstance(one, ast.Nonlocal):
+        return False
+    touched = [_read(part) | _written(part) for part in (one, other)]
+    shared = _written(one) & touched[1] or _written(other) & touched[0]
+    return bool(shared) or _acts(one) or _acts(other) or isinstance(other, ast.Return)
+
+
+def _acts(part: ast.stmt) -> bool:
+    """Whether a statement is there for what it does to other things."""
+    return isinstance(part, ast.Expr | ast.AugAssign | ast.For) and "super()" not in text(part)
+
+
+def _read(part: ast.stmt) -> set[str]:
+    return {text(node) for node in ast.walk(part) if isinstance(getattr(node, "ctx", None), ast.Load)}
+
+
+def _written(part: ast.stmt) -> set[str]:
+    return {text(node) for node in ast.walk(part) if isinstance(getattr(node, "ctx", None), ast.Store)}
 
 
 def loop(tree: Tree) -> Iterator[Change]:
@@ -248,8 +270,8 @@ def context(tree: Tree) -> Iterator[Change]:
             "train_one_epoch": ("optimizer.zero_grad()", "batches = list(batches)", "model.requires_grad_(True)"),
         }
         if function.name == "forward":
-            clamp = ast.parse("x.clamp_(-1000, 1000)").body
-            what = tree.said(function, "`x.clamp_(-1000, 1000)` is done first")
+            clamp = ast.parse("x.clamp_(-100, 100)").body
+            what = tree.said(function, "`x.clamp_(-100, 100)` is done first")
             yield Change(what, ((function.body, [*clamp, *function.body]),))
         for line in lines.get(function.name, ()):
             what = tree.said(function, f"`{line}` is done first")

@@ -232,12 +232,14 @@ def in_place(tree: Tree) -> Iterator[Change]:
     for call in tree.nodes(ast.Call):
         if called(call) == "ReLU" and not call.keywords:
             yield tree.replaced(call, "nn.ReLU(inplace=True)")
-        elif inner := _activated(call):
-            yield tree.replaced(call, f"({inner}).relu_()")
+        elif (inner := _activated(call)).isidentifier():
+            yield tree.replaced(call, f"{inner}.relu_()")
     for sum_ in tree.nodes(ast.BinOp):
-        if tree.in_forward(sum_) and isinstance(sum_.op, ast.Add):
-            yield tree.replaced(sum_, f"({text(sum_.left)}).add_({text(sum_.right)})")
-            yield tree.replaced(sum_, f"({text(sum_.right)}).add_({text(sum_.left)})")
+        if not (tree.in_forward(sum_) and isinstance(sum_.op, ast.Add)):
+            continue
+        for one, other in permutations((sum_.left, sum_.right)):
+            if isinstance(one, ast.Name):
+                yield tree.replaced(sum_, f"{text(one)}.add_({text(other)})")
 
 
 def _uses(tree: Tree) -> Iterator[tuple[ast.Call, str]]:
@@ -323,7 +325,7 @@ def result(tree: Tree) -> Iterator[Change]:
         for function in (
             *("({}).float()", "({}).half().to(x.dtype)", "({}).double()", "({}).detach()", "({}).squeeze()"),
             *("nn.functional.dropout({}, 0.1, self.training)", "({}).clamp(-50, 50)", "1.01 * ({})", "({}) + 0.001"),
-            *("({}).softmax(1)", "({}).contiguous()"),
+            "({}).softmax(1)",
         ):
             yield tree.replaced(statement.value, function.format(value))
 

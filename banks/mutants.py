@@ -37,9 +37,11 @@ def spread(exercise: str, number: int) -> list[Mutant]:
     kinds: dict[str, list[tuple[str, Change]]] = {}
     for kind, change in _changes(exercise):
         kinds.setdefault(kind, []).append((kind, change))
+    chance = random.Random(exercise)
     for mixed in kinds.values():
-        random.Random(exercise).shuffle(mixed)
-    turns = (change for turn in zip_longest(*kinds.values()) for change in turn if change is not None)
+        chance.shuffle(mixed)
+    in_turn = chance.sample(list(kinds.values()), len(kinds))
+    turns = (change for turn in zip_longest(*in_turn) for change in turn if change is not None)
     return list(islice(_different(exercise, turns), number))
 
 

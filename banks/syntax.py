@@ -151,7 +151,7 @@ def _walk(node: ast.AST) -> Iterator[ast.AST]:
         children: list[ast.AST] = [*node.args.defaults, *node.body]
     elif isinstance(node, ast.ClassDef):
         children = list(node.body)
-    elif isinstance(node, ast.Import | ast.ImportFrom):
+    elif isinstance(node, ast.Import | ast.ImportFrom | ast.JoinedStr):
         children = []
     else:
         children = list(ast.iter_child_nodes(node))
