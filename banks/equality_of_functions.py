@@ -226,7 +226,7 @@ def _found_differ(name: str, one: Found, other: Found) -> str:
             if tensors_differ(one["tensors"], other["tensors"]):
                 return f"{name} leaves other weights or statistics"
         elif isinstance(a, float) and isinstance(b, float):
-            if abs(a - b) > 1e-9 * max(abs(a), abs(b)) and not (a != a and b != b):
+            if abs(a - b) > 1e-6 * max(abs(a), abs(b)) and not (a != a and b != b):
                 return f"{name}, {fact}: {a} and {b}"
         elif a != b:
             return f"{name}, {fact}: {str(a)[:80]} and {str(b)[:80]}"

@@ -29,13 +29,12 @@ def modules_differ(
         shared = [_shared(model, _made(make, args)) for model, make in ((first, one), (second, other))]
         if shared[0] != shared[1]:
             return f"{args}: two modules share {shared[0]} and {shared[1]} of their tensors"
-    seed, found = chance.randrange(2**31), f"{args}: other parameters or buffers"
+    seed, problems = chance.randrange(2**31), []
     for pairs in islice(_pairings(first, second), MOST_PAIRINGS):
-        problem = _same_weights_differ(random.Random(seed), first, second, pairs, image)
-        if not problem:
+        problems.append(_same_weights_differ(random.Random(seed), first, second, pairs, image))
+        if not problems[-1]:
             return ""
-        found = f"{args}, images {image}: {problem}"
-    return found
+    return f"{args}, images {image}: {problems[0] if problems else 'other parameters or buffers'}"
 
 
 def _made(make: Callable[..., Any], args: tuple[Any, ...]) -> nn.Module | str:
