@@ -37,6 +37,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "modules": ("children",),
     "register_forward_hook": ("register_forward_pre_hook",),
 }
+CLAMP = "x.clamp_(-100, 100)"
 UNWRAPPED = ("item", "eval", "flatten")  # methods that may be left out
 OPENED = ("int", "deepcopy", "len")  # functions that may be left out
 
@@ -48,7 +49,7 @@ def operator(tree: Tree) -> Iterator[Change]:
             yield tree.replaced(node, f"({text(node.left)}) {symbol} ({text(node.right)})")
     for node in tree.nodes(ast.AugAssign):
         target, value = text(node.target), text(node.value)
-        for new in (f"{target} = {value}", f"{target} -= {value}", f"{target} = {target} + {value}"):
+        for new in (f"{target} = {value}", f"{target} -= {value}"):
             yield Change(tree.said(node, f"`{new}` instead of {quoted(node)}"), ((node, ast.parse(new).body[0]),))
 
 
@@ -257,25 +258,10 @@ def context(tree: Tree) -> Iterator[Change]:
         what = f"what stands under `with {text(node.items[0])}` stands there without it"
         yield _instead(tree, node, node.body, what)
     for function in tree.functions():
-        first = function.body[0]
-        lines = {
-            "forward": (
-                "x = x.detach()",
-                "self.eval()",
-                "self.train()",
-                "x = x.clone()",
-                "x = x.float()",
-                "x = x * 1.001",
-            ),
-            "train_one_epoch": ("optimizer.zero_grad()", "batches = list(batches)", "model.requires_grad_(True)"),
-        }
         if function.name == "forward":
-            clamp = ast.parse("x.clamp_(-100, 100)").body
-            what = tree.said(function, "`x.clamp_(-100, 100)` is done first")
-            yield Change(what, ((function.body, [*clamp, *function.body]),))
-        for line in lines.get(function.name, ()):
-            what = tree.said(function, f"`{line}` is done first")
-            yield Change(what, ((function.body, [*ast.parse(line).body, first, *function.body[1:]]),))
+            for line in ("x = x.detach()", "self.eval()", "self.train()", "x = x.float()", "x = x * 1.001", CLAMP):
+                what = tree.said(function, f"`{line}` is done first")
+                yield Change(what, ((function.body, [*ast.parse(line).body, *function.body]),))
 
 
 MUTATIONS: dict[str, Mutation] = {
