@@ -70,7 +70,7 @@ def subject(tree: Tree, call: ast.Call) -> str:
     parent = tree.parent(call)
     if isinstance(parent, ast.Assign) and isinstance(parent.targets[0], ast.Attribute):
         return parent.targets[0].attr
-    return quoted(call)
+    return quoted(call) + tree.number(call)
 
 
 def set_arguments(tree: Tree, call: ast.Call, **values: str) -> Iterator[Change]:

@@ -125,15 +125,32 @@ class Tree:
         """A sentence on a change: the place and, where the node is but a part of a line, the line."""
         statement = node if isinstance(node, ast.stmt) else self.above(node, ast.stmt)
         line = ""
-        if statement is not node and isinstance(statement, ast.Assign | ast.AugAssign | ast.Return | ast.Expr):
-            code = text(statement)
+        if statement is not node and isinstance(statement, ast.stmt):
+            code = ast.unparse(statement).splitlines()[0]
             line = f", in `{code if len(code) <= 60 else code[:57] + '…'}`"
-        return f"{self.place(node)}{line}: {change}"
+        return f"{self.place(node)}{line}{self.number(node)}: {change}"
+
+    def number(self, node: ast.AST) -> str:
+        """Which of the arguments or elements around it a node is, where it is a layer in a chain of several."""
+        parent = self._parents[node]
+        chain = parent.args if isinstance(parent, ast.Call) else parent.elts if isinstance(parent, ast.List) else []
+        if not isinstance(node, ast.Call) or len(chain) < 2 or node not in chain:
+            return ""
+        return f", number {chain.index(node) + 1} of {len(chain)}"
 
     def replaced(self, old: ast.expr | ast.stmt, new: str | ast.expr, note: str = "") -> Change:
         """The change of an expression into another one, given as code or as a node."""
         new = expression(new) if isinstance(new, str) else new
-        return Change(self.said(old, note or f"{quoted(new)} instead of {quoted(old)}"), ((old, new),))
+        return Change(self.said(old, note or f"{quoted(new)} instead of {quoted(old)}{self.which(old)}"), ((old, new),))
+
+    def which(self, node: ast.AST) -> str:
+        """Which one a name or a number is, of several that are equal in a statement of one line or in a condition."""
+        statement = self.above(node, ast.stmt)
+        if statement is None or not isinstance(node, ast.Name | ast.Constant | ast.BinOp):
+            return ""
+        within = {id(part) for part in ast.walk(statement)}
+        equal = [part for part in self._running if id(part) in within and ast.dump(part) == ast.dump(node)]
+        return f" (number {equal.index(node) + 1} of {len(equal)})" if len(equal) > 1 else ""
 
 
 def _spots(root: ast.AST) -> Iterator[tuple[int, Spot]]:
