@@ -17,7 +17,7 @@ from labutils.checks.engine import Exam
 from labutils.checks.result import CheckResult, Result
 from labutils.checks.transport import Local, guarded, kept_random_states, kept_settings
 
-NUMBER = int(os.environ.get("MUTANTS", "20"))  # of each exercise
+NUMBER = int(os.environ.get("MUTANTS", "16"))  # of each exercise
 SETS = 200  # of random arguments, on which a mutant that is not rejected must be equal to the original
 SETS_OF_A_CAUSE = 25  # on which a mutant must be equal to the program that its cause was written for
 READ_AND_TRUE = {  # a cause, and words of the changes of which it is true although its known program differs
@@ -86,7 +86,7 @@ def test_each_mutant_is_rejected_or_equal_to_the_original_and_is_told_no_cause_b
             untrue.append((said, mutant.kind, mutant.what, differs))
     assert survivors == []
     assert untrue == []
-    assert equal <= NUMBER // 5, "too many mutants change nothing"
+    assert equal <= NUMBER // 4, "too many mutants change nothing"
 
 
 def test_mutants_are_many_and_no_two_are_the_same_program() -> None:
