@@ -35,6 +35,9 @@ values: $(READY)  ## write reference/values.json, the numbers in the notebooks' 
 salts: $(READY)  ## the verdicts of all checks under twelve fillings of the weights, where make test tries four
 	SALTS=12 $(PYTEST) tests/labutils/checks/test_banks.py -k salt
 
+mutants: $(READY)  ## every mutant of every exercise, where make test tries sixteen of each
+	MUTANTS=1000 $(PYTEST) tests/labutils/checks/test_mutants.py -k each_mutant
+
 bank: $(READY)  ## write what the checks' banks show: misconceptions, hints and the kill table
 	@$(BIN)/python -m banks.write
 

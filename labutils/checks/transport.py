@@ -196,7 +196,7 @@ def _alarm(timer: int, number: signal.Signals, limit: float, unit: str) -> Itera
 
     def stop(_signal: int, frame: FrameType | None) -> None:
         while frame is not None:
-            if frame.f_code in (_alarm.__wrapped__.__code__, soft_limit.__wrapped__.__code__):
+            if frame.f_code.co_filename == __file__ and frame.f_code.co_name in ("_alarm", "soft_limit"):
                 return  # the limits are being set or lifted, which has to come to its end
             frame = frame.f_back
         raise TimeUp(f"it was still running after {limit} {unit}, so it was stopped")
