@@ -41,8 +41,11 @@ def observe(name: str, objects: Objects, args: Args, input_shape: Shape, salt: i
 
 
 def kind(value: object) -> str:
-    """The name of a value's type, for a message."""
-    return "None" if value is None else f"a {type(value).__name__}"
+    """What a value is, for a message: the name of its type with an article."""
+    if value is None:
+        return "None"
+    name = "class" if issubclass(type(value), type) else type(value).__name__
+    return f"{'an' if name[:1].lower() in set('aeiou') else 'a'} {name}"
 
 
 def made(objects: Objects, args: Args) -> nn.Module:
