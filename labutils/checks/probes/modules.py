@@ -11,6 +11,8 @@ from torch.overrides import TorchFunctionMode
 from .fill import essential, fill, noise
 from .given import resolve
 
+VOWELS = ("a", "e", "i", "o", "u", "ndarray")  # as they are spoken
+
 Facts = dict[str, Any]
 Objects = tuple[Any, ...]
 Args = tuple[Any, ...]
@@ -45,7 +47,7 @@ def kind(value: object) -> str:
     if value is None:
         return "None"
     name = "class" if issubclass(type(value), type) else type(value).__name__
-    return f"{'an' if name[:1].lower() in set('aeiou') else 'a'} {name}"
+    return f"{'an' if name.lower().startswith(VOWELS) else 'a'} {name}"
 
 
 def made(objects: Objects, args: Args) -> nn.Module:

