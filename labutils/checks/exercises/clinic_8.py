@@ -41,7 +41,7 @@ EXERCISE = Exercise(
     ),
     fingerprint={
         "accuracy": ("accuracy", "kind", "modes", "gradients", "left", "drew"),
-        "close_scores": ("accuracy", "calls"),
+        "close_scores": ("accuracy", "all_right"),
     },
     all_or_nothing=True,
 )

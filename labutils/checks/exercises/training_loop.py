@@ -182,6 +182,6 @@ EXERCISE = Exercise(
             "drew",
         ),
         "accuracy": ("accuracy", "kind", "modes", "gradients", "left", "drew"),
-        "close_scores": ("accuracy",),
+        "close_scores": ("accuracy", "all_right"),
     },
 )

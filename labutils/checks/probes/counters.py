@@ -21,7 +21,7 @@ class Reused(nn.Module):
         self.stem = nn.Conv2d(in_channels, width, 3, padding=1, bias=False)
         self.again = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.body = nn.Sequential(self.again, nn.ReLU())
-        self.spare = nn.Conv2d(width, 2, 1)
+        self.add_module("spare", nn.Conv2d(width, 2, 1))
         self.there = nn.Linear(width, width)
         self.back = nn.Linear(width, width)
         self.back.weight = self.there.weight

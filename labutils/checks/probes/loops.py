@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -23,19 +25,36 @@ def average_loss(outputs: Tensor, labels: Tensor) -> Tensor:
     return STEEPNESS * F.cross_entropy(outputs, labels, label_smoothing=0.2)
 
 
-class Log:
-    """What a net writes down of its calls. A copy of the net writes into the same log."""
+@dataclass
+class Pass:
+    """One call of a net: who was called, the modes of its parts, and what gradients came of it."""
 
-    def __init__(self) -> None:
-        self.modes: set[str] = set()
-        self.trained_in: set[str] = set()
-        self.called: set[str] = set()
-        self.calls = 0
-        self.backward_passes = 0
-        self.recorded = False
+    called: str
+    modes: str
+    recorded: bool
+    trained: bool = False
+
+
+class Log(list[Pass]):
+    """What a net writes down of its calls. A copy of the net writes into the same log."""
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> "Log":
         return self
+
+    @property
+    def trained(self) -> list[Pass]:
+        """Those that gradients went back through."""
+        return [done for done in self if done.trained]
+
+    @property
+    def called(self) -> str:
+        """Who was called, in words."""
+        return " and ".join(sorted({done.called for done in self}))
+
+
+def modes(passes: list[Pass]) -> str:
+    """The modes of passes in their order, each named once where it is followed by itself."""
+    return ", then ".join(name for name, _ in groupby(done.modes for done in passes))
 
 
 class Original(str):
@@ -46,7 +65,7 @@ class Original(str):
 
 
 class Watched(nn.Module):
-    """A net that logs, whenever it is called, who was called, the modes of its parts, and what gradients came of it."""
+    """A net that logs its calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,18 +74,12 @@ class Watched(nn.Module):
 
     def noted(self, y: Tensor) -> Tensor:
         """The output (N, classes) itself, once the call is logged."""
-        log, modes = self.log, {"training" if module.training else "evaluation" for module in self.modules()}
-        log.modes |= modes
-        log.called.add(self.name)
-        log.calls += 1
+        modes = sorted({"training" if module.training else "evaluation" for module in self.modules()})
+        done = Pass(self.name, " of some parts and ".join(modes), y.requires_grad)
+        self.log.append(done)
         if y.requires_grad:
-            log.recorded = True
-            y.register_hook(lambda _gradient: self._trained(modes))
+            y.register_hook(lambda _gradient: setattr(done, "trained", True))
         return y
-
-    def _trained(self, modes: set[str]) -> None:
-        self.log.trained_in |= modes
-        self.log.backward_passes += 1
 
 
 class Small(Watched):
@@ -92,11 +105,6 @@ class Given(Watched):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.noted(x * self.scale)
-
-
-def words(found: set[str]) -> str:
-    """Words in one text, in alphabetical order."""
-    return " and ".join(sorted(found))
 
 
 def dtype_of(args: Args) -> torch.dtype:
@@ -173,12 +181,12 @@ def epoch(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
         "float": isinstance(returned, float),
         "kind": kind(returned),
         "loss": loss,
-        "called": words(model.log.called),
-        "modes": words(model.log.trained_in or model.log.modes),
+        "called": model.log.called,
+        "modes": modes(model.log.trained or model.log),
         "weights": weights_of(model),
         "moved": not torch.equal(weights, weights_of(model)),
         "steps": len(steps),
-        "backward_passes": model.log.backward_passes,
+        "backward_passes": len(model.log.trained),
         "statistics": statistics_of(model),
         "training_passes": -1 if tracked is None else int(tracked),
         "left": [word for word in left if word not in ("the parameters' values", "the buffers")],
@@ -188,9 +196,13 @@ def epoch(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
 
 @probe
 def accuracy(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
-    """What the last function returns, how it calls the model, which is in training mode before, and what it leaves."""
+    """What the last function returns, how it calls the model, and what it leaves.
+
+    The model is in training mode before, and a part of it is frozen.
+    """
     seed(salt)
     model = Small(input_shape[0], salt).to(dtype_of(args)).train()
+    model.fc.bias.requires_grad_(False)
     batches = labelled(args, input_shape, salt, training=False)
     with torch.enable_grad(), Before(model) as before:
         returned = objects[-1](model, batches)
@@ -199,8 +211,8 @@ def accuracy(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Fac
         "float": isinstance(returned, float),
         "kind": kind(returned),
         "accuracy": float(number(returned)),
-        "modes": words(model.log.modes),
-        "gradients": model.log.recorded,
+        "modes": modes(model.log),
+        "gradients": any(done.recorded for done in model.log),
         "left": left,
         "drew": drew,
     }
@@ -208,22 +220,25 @@ def accuracy(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Fac
 
 @probe
 def close_scores(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
-    """What the last function returns for scores below zero that lie close together, and how often it calls the model.
+    """What the last function returns for scores below zero that lie close together.
 
     Of seven classes none has half of the probability. Every third image of a batch is labelled wrongly, from the third
-    one on: by its second best class in the first batch, and by its worst in the others.
+    one on: by its second best class in the first batch, and by its worst in the others. ``all_right`` is what it
+    returns where no image is.
     """
     seed(salt)
-    batches = []
+    batches, right = [], []
     for place, size in enumerate(args[1:]):
         scores = (noise((size, 7), salt + place) / 4 - 2).to(dtype_of(args))
         ranked = scores.argsort(1, descending=True)
         wrong = torch.arange(size) % 3 == 2
         batches.append((scores, torch.where(wrong, ranked[:, 1 if place == 0 else -1], ranked[:, 0])))
+        right.append((scores, ranked[:, 0]))
     model = Given().train()
     with torch.enable_grad(), Before(model):
-        share = objects[-1](model, handed_over(args, batches))
-    return {"accuracy": float(number(share)), "calls": model.log.calls}
+        share = float(number(objects[-1](model, handed_over(args, batches))))
+        all_right = float(number(objects[-1](model, handed_over(args, right))))
+    return {"accuracy": share, "all_right": all_right}
 
 
 @probe

@@ -79,12 +79,14 @@ class Before:
         parameters = _parameters(self._model)
         same_objects = [(name, id(p)) for name, p in parameters] == [(name, id(p)) for name, p in self._parameters]
         same_kinds = [_kind(p) for _, p in parameters] == self._kinds
+        flags = list(zip(self._flags, (p.requires_grad for _, p in parameters), strict=False))
         found = {
             "the model's parts": _parts(self._model) != self._parts,
             "the parameters as objects": not same_objects,
             "the parameters' type, shape or device": not same_kinds,
             "the parameters' values": same_kinds and not all(map(_equal, self._values, (p for _, p in parameters))),
-            "requires_grad": [p.requires_grad for _, p in parameters] != self._flags,
+            "requires_grad, now False": any(was and not now for was, now in flags),
+            "requires_grad, now True": any(now and not was for was, now in flags),
             "the buffers": not self._buffers_kept(),
             "the hooks": _hooks(self._model) != self._hooks or self._hooks_for_all_added(),
             "the layers' code": bool(self._changed_code()) or self._functions_changed(),
