@@ -107,6 +107,7 @@ EXERCISE = Exercise(
             "The shapes in each triple are (d, in, 1, 1), (d, d, 3, 3) and (out, d, 1, 1).",
             ("list of triples",),
         ),
+        Check("type", 1, _type, "The paths' weights have the type of the weights given.", ("shape",)),
         Check(
             "sum of paths",
             4,
@@ -116,7 +117,6 @@ EXERCISE = Exercise(
             explanatory=True,
         ),
         Check("group order", 1, _order, "The paths come in the order of the groups.", ("shape",)),
-        Check("type", 1, _type, "The paths' weights have the type of the weights given.", ("shape",)),
         Check(
             "weights kept",
             1,

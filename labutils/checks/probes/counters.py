@@ -152,16 +152,26 @@ def is_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+class Modes:
+    """The modes of a model's parts before a call."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._modes = [(module, module.training) for module in model.modules()]
+
+    @property
+    def kept(self) -> bool:
+        """Whether those parts have these modes."""
+        return all(module.training == mode for module, mode in self._modes)
+
+
 @probe
 def parameters(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
     """What ``count_parameters`` returns, and what it changes."""
     model = net(args, input_shape, salt)
-    modes = [module.training for module in model.modules()]
+    modes = Modes(model)
     with torch.enable_grad(), Before(model) as before:
         returned = objects[0](model)
-        left = before.changes()
-    if modes != [module.training for module in model.modules()]:
-        left.append("the modes")
+        left = [*before.changes(), *([] if modes.kept else ["the modes"])]
     return {"count": number(returned), "int": is_int(returned), "kind": kind(returned), "left": left}
 
 
@@ -172,14 +182,14 @@ def macs(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
     Where it draws random numbers, for instance an image, it is called under some other seeds as well.
     """
     model = net(args, input_shape, salt)
-    modes = [module.training for module in model.modules()]
+    modes = Modes(model)
     seed(salt)
     with torch.enable_grad(), Before(model) as before:
         returned = objects[1](model, tuple(input_shape))
-        left, drew = before.changes(), before.drew
-        modes_kept = modes == [module.training for module in model.modules()]
-        again = {number(objects[1](model, tuple(input_shape)))}
-        for other in range(OTHER_SEEDS if drew else 0):
+        left, drew, modes_kept = before.changes(), before.drew, modes.kept
+    again = set()
+    with torch.enable_grad(), Before(model):
+        for other in range(1 + (OTHER_SEEDS if drew else 0)):
             seed(salt + other)
             again.add(number(objects[1](model, tuple(input_shape))))
     return {

@@ -1,7 +1,6 @@
 """What a call leaves behind: in a model, in PyTorch's settings and functions, and in the random numbers."""
 
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -45,6 +44,7 @@ class Before:
         self._kinds = [_kind(parameter) for _, parameter in self._parameters]
         self._flags = [parameter.requires_grad for _, parameter in self._parameters]
         self._buffers = {name: buffer.clone() for name, buffer in model.named_buffers(remove_duplicate=False)}
+        self._forwards = _forwards(model)
         self._hooks = _hooks(model)
         self._settings = _settings()
         self._code = [(layer, dict(vars(layer))) for layer in LAYERS]
@@ -88,8 +88,11 @@ class Before:
             "requires_grad, now False": any(was and not now for was, now in flags),
             "requires_grad, now True": any(now and not was for was, now in flags),
             "the buffers": not self._buffers_kept(),
-            "the hooks": _hooks(self._model) != self._hooks or self._hooks_for_all_added(),
-            "the layers' code": bool(self._changed_code()) or self._functions_changed(),
+            "a method forward": _forwards(self._model) != self._forwards,
+            "hooks, added": bool(_hooks(self._model) - self._hooks) or self._hooks_for_all_added(),
+            "hooks, removed": bool(self._hooks - _hooks(self._model)),
+            "PyTorch's layers": bool(self._changed_code()),
+            "PyTorch's functions": self._functions_changed(),
             "PyTorch's settings": _settings()[1:] != self._settings[1:],
             "the recording of gradients": torch.is_grad_enabled() != self._settings[0],
         }
@@ -116,10 +119,14 @@ class Before:
         return any(getattr(owner, name) is not function for owner, name, function in self._functions)
 
 
-def _parts(model: nn.Module) -> list[tuple[str, int, type, int]]:
-    """Every module's name, identity and class, and the identity of a ``forward`` of its own."""
-    modules = model.named_modules(remove_duplicate=False)
-    return [(name, id(part), type(part), id(vars(part).get("forward"))) for name, part in modules]
+def _parts(model: nn.Module) -> list[tuple[str, int, type]]:
+    """Every module's name, identity and class."""
+    return [(name, id(part), type(part)) for name, part in model.named_modules(remove_duplicate=False)]
+
+
+def _forwards(model: nn.Module) -> list[int]:
+    """The identities of the methods ``forward`` that modules have of their own."""
+    return [id(vars(part)["forward"]) for part in model.modules() if "forward" in vars(part)]
 
 
 def _parameters(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
@@ -134,13 +141,10 @@ def _equal(one: Tensor, other: Tensor) -> bool:
     return one.is_meta == other.is_meta and (one.is_meta or torch.equal(one, other))
 
 
-def _hooks(model: nn.Module) -> list[list[int]]:
-    return [[id(hook) for hook in hooks] for part in model.modules() for hooks in _hooks_of(part)]
-
-
-def _hooks_of(part: nn.Module) -> Iterator[list[Any]]:
-    for name in HOOKS:
-        yield list(getattr(part, name).values())
+def _hooks(model: nn.Module) -> set[tuple[int, str, int]]:
+    """Module, kind and number of every hook."""
+    modules = list(model.modules())
+    return {(id(part), name, number) for part in modules for name in HOOKS for number in getattr(part, name)}
 
 
 def _settings() -> tuple[bool, torch.dtype, torch.device]:
