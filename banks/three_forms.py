@@ -155,7 +155,7 @@ def w2_along_inputs() -> Split:
 def masked_instead_of_cut() -> Split:
     def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
         d = w2.shape[1]
-        dense = torch.zeros(len(w2), len(w2), 3, 3)
+        dense = w2.new_zeros(len(w2), len(w2), 3, 3)
         paths = []
         for g in range(cardinality):
             own = slice(g * d, g * d + d)
@@ -346,14 +346,6 @@ def cut(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[tuple[Tens
     return list(zip(w1.chunk(cardinality), w2.chunk(cardinality), w3.chunk(cardinality, 1), strict=True))
 
 
-@wrong("shape", "w3 is cut into pieces of its outputs, axis 0; a path's channels are its inputs, axis 1.")
-def w3_chunked_along_outputs() -> Split:
-    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
-        return list(zip(w1.chunk(cardinality), w2.chunk(cardinality), w3.chunk(cardinality), strict=False))
-
-    return split_paths
-
-
 @wrong("list of triples", "With a single group, its triple is returned as it is, not in a list of one.")
 def one_group_bare() -> Split:
     def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> Any:
@@ -400,7 +392,8 @@ def copied_into_float32() -> Split:
 @wrong("sum of paths", "The weights are rounded to float32 on their way, although they come out as float64.")
 def rounded_on_the_way() -> Split:
     def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
-        return cut(*(weight.float().to(weight.dtype) for weight in (w1, w2, w3)), cardinality)
+        a, b, c = (weight.float().to(weight.dtype) for weight in (w1, w2, w3))
+        return cut(a, b, c, cardinality)
 
     return split_paths
 

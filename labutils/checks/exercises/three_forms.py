@@ -22,7 +22,7 @@ def case(
 CASES = (
     case(8, 2, 3, 5, "float32", explanatory=True),
     case(4, 3, 1, 6, "float32"),
-    case(6, 4, 2, 3, "float64"),
+    case(6, 4, 2, 8, "float64"),
     case(5, 1, 4, 2, "parameters"),
 )
 

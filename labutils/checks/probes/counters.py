@@ -115,7 +115,7 @@ def to_one_pixel(in_channels: int, width: int) -> nn.Module:
 def subclassed(in_channels: int, width: int) -> nn.Module:
     """Layers whose classes are derived from PyTorch's."""
     return nn.Sequential(
-        Centred(in_channels, width, 3, padding=1, groups=2),
+        Centred(in_channels, width, 3, padding=1),
         nn.ReLU(),
         nn.Conv2d(width, 3, 1),
         nn.Flatten(2),
