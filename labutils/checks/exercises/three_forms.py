@@ -114,7 +114,6 @@ EXERCISE = Exercise(
             _total,
             "The sum of all paths, each of three ordinary convolutions, equals the grouped form.",
             ("shape",),
-            explanatory=True,
         ),
         Check("group order", 1, _order, "The paths come in the order of the groups.", ("shape",)),
         Check(
