@@ -317,6 +317,19 @@ def flag_set_by_hand() -> Function:
     return accuracy
 
 
+@wrong("evaluation mode", "Only BN is put into evaluation mode; other layers, such as dropout, have modes as well.")
+def only_bn_evaluated() -> Function:
+    @torch.no_grad()
+    def accuracy(model: nn.Module, batches: Batches) -> float:
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        correct, count = unguarded(model, batches)
+        return correct / count
+
+    return accuracy
+
+
 @wrong("evaluation mode", "The images also go through in training mode first, which moves BN's running statistics.")
 def statistics_taken_anew() -> Function:
     @torch.no_grad()

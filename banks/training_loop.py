@@ -683,6 +683,45 @@ def flag_set_by_hand() -> Functions:
     return train_one_epoch, good_evaluate
 
 
+@wrong("training mode", "BN is kept in evaluation mode while the rest is trained, so its running statistics stay.")
+def bn_frozen() -> Functions:
+    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
+        model.train()
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        total, count = 0.0, 0
+        for images, labels in batches:
+            total += step(model, images, labels, optimizer, loss_fn).item() * len(images)
+            count += len(images)
+        return total / count
+
+    return train_one_epoch, good_evaluate
+
+
+@wrong("weights", "The weights are nearly right: something small moves them beside the steps, or rounds them.")
+def shrunk_after_the_epoch() -> Functions:
+    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
+        loss = good_train(model, batches, optimizer, loss_fn)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.mul_(1 - 1e-5)
+        return loss
+
+    return train_one_epoch, good_evaluate
+
+
+@wrong("in turns", "train_one_epoch leaves the parameters frozen.")
+def frozen_after_training() -> Functions:
+    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
+        model.requires_grad_(True)
+        loss = good_train(model, batches, optimizer, loss_fn)
+        model.requires_grad_(False)
+        return loss
+
+    return train_one_epoch, good_evaluate
+
+
 @wrong("a float", "What is returned is a NumPy number of 32 bits, which is no Python float; float() makes one of it.")
 def numpy_loss_returned() -> Functions:
     def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> np.float32:
@@ -890,6 +929,15 @@ def watched_in_evaluation_mode() -> Functions:
             print(f"{before:.1%} before the step, loss {loss:.3f} before and {after:.3f} after")
             seen.append((loss, len(labels)))
         return sum(loss * size for loss, size in seen) / sum(size for _, size in seen)
+
+    return train_one_epoch, good_evaluate
+
+
+@right
+def compiled() -> Functions:
+    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
+        compiled: Any = torch.compile(model, backend="eager")
+        return good_train(compiled, batches, optimizer, loss_fn)
 
     return train_one_epoch, good_evaluate
 

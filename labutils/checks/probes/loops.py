@@ -17,6 +17,16 @@ from .values import number
 
 Batch = tuple[Tensor, Tensor] | list[Tensor]
 CLASSES = 3
+MODES = {True: "training", False: "evaluation"}
+KEPT = (
+    "the model's parts",
+    "the parameters as objects",
+    "the parameters' type, shape or device",
+    "requires_grad, now False",
+    "requires_grad, now True",
+    "the recording of gradients",
+)
+KEPT_IN_EVALUATION = (*KEPT, "the parameters' values", "the buffers")
 STEEPNESS = 20  # gradients as long as those that people clip
 
 
@@ -74,12 +84,19 @@ class Watched(nn.Module):
 
     def noted(self, y: Tensor) -> Tensor:
         """The output (N, classes) itself, once the call is logged."""
-        modes = sorted({"training" if module.training else "evaluation" for module in self.modules()})
-        done = Pass(self.name, " of some parts and ".join(modes), y.requires_grad)
+        done = Pass(self.name, self._modes(), y.requires_grad)
         self.log.append(done)
         if y.requires_grad:
             y.register_hook(lambda _gradient: setattr(done, "trained", True))
         return y
+
+    def _modes(self) -> str:
+        """The mode of most parts, and those that have another."""
+        trained = [module.training for module in self.modules()]
+        most = sum(trained) > len(trained) / 2
+        others = [type(module).__name__ for module in self.children() if module.training != most]
+        others = ["the model itself"] * (self.training != most) + others
+        return MODES[most] + (f" but for {', '.join(others)}" if others else "")
 
 
 class Small(Watched):
@@ -189,7 +206,7 @@ def epoch(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
         "backward_passes": len(model.log.trained),
         "statistics": statistics_of(model),
         "training_passes": -1 if tracked is None else int(tracked),
-        "left": [word for word in left if word not in ("the parameters' values", "the buffers")],
+        "left": [word for word in left if word in KEPT],
         "drew": drew,
     }
 
@@ -213,7 +230,7 @@ def accuracy(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Fac
         "accuracy": float(number(returned)),
         "modes": modes(model.log),
         "gradients": any(done.recorded for done in model.log),
-        "left": left,
+        "left": [word for word in left if word in KEPT_IN_EVALUATION],
         "drew": drew,
     }
 

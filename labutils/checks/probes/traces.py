@@ -7,11 +7,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.modules import conv, module
+from torch.nn.modules import module
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 HOOKS_OF_ALL = tuple(f"_global{name}" for name in HOOKS)
-LAYERS = (nn.Module, nn.Conv2d, conv._ConvNd, nn.Linear)  # pyright: ignore[reportPrivateUsage]
+LAYERS = (nn.Module, nn.Conv2d, nn.Linear)
+METHODS = ("__call__", "_call_impl", "forward", "_conv_forward")  # no others: torch.compile changes some
 FUNCTIONS = ((F, "conv2d"), (F, "linear"), (torch, "conv2d"))
 
 
@@ -47,7 +48,7 @@ class Before:
         self._forwards = _forwards(model)
         self._hooks = _hooks(model)
         self._settings = _settings()
-        self._code = [(layer, dict(vars(layer))) for layer in LAYERS]
+        self._code = [(layer, name, vars(layer).get(name)) for layer in LAYERS for name in METHODS]
         self._functions = [(owner, name, getattr(owner, name)) for owner, name in FUNCTIONS]
         self._hooks_of_all = {name: dict(getattr(module, name)) for name in HOOKS_OF_ALL}
 
@@ -108,12 +109,7 @@ class Before:
         return any(dict(getattr(module, name)) != hooks for name, hooks in self._hooks_of_all.items())
 
     def _changed_code(self) -> list[tuple[type, str, Any]]:
-        return [
-            (layer, name, code.get(name))
-            for layer, code in self._code
-            for name in vars(layer).keys() | code.keys()
-            if vars(layer).get(name) is not code.get(name)
-        ]
+        return [(layer, name, code) for layer, name, code in self._code if vars(layer).get(name) is not code]
 
     def _functions_changed(self) -> bool:
         return any(getattr(owner, name) is not function for owner, name, function in self._functions)
