@@ -207,11 +207,11 @@ def width_from_input_channels() -> Split:
     return split_paths
 
 
-@wrong("shape", "squeeze() drops every axis of size 1, and so the channels, too, where a group has only one.")
+@wrong("shape", "A group of one channel loses an axis of its w2, as squeeze() takes away axes of size 1.")
 def squeeze_with_one_channel() -> Split:
     def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
         d = w2.shape[1]
-        middle = w2.view(cardinality, d, d, 3, 3).squeeze()
+        middle = w2.view(cardinality, d, d, 3, 3).squeeze(1)
         return [(w1[g * d : g * d + d], middle[g], w3[:, g * d : g * d + d]) for g in range(cardinality)]
 
     return split_paths

@@ -32,7 +32,6 @@ EXERCISE = Exercise(
             accuracy_checks.EVALUATION_MODE,
             (RUNS,),
             LISTS,
-            explanatory=True,
         ),
         Check("no gradients", 2, accuracy_checks.no_gradients, accuracy_checks.NO_GRADIENTS, (RUNS,), LISTS),
         Check("accuracy", 2, accuracy_checks.share_of_close_scores, accuracy_checks.ACCURACY, (RUNS,), LISTS + DOUBLE),

@@ -164,7 +164,6 @@ EXERCISE = Exercise(
             accuracy_checks.evaluation_mode,
             accuracy_checks.EVALUATION_MODE,
             (EVALUATE_RUNS,),
-            explanatory=True,
         ),
         Check("no gradients", 1, accuracy_checks.no_gradients, accuracy_checks.NO_GRADIENTS, (EVALUATE_RUNS,)),
         Check("accuracy", 1, accuracy_checks.share_of_close_scores, accuracy_checks.ACCURACY, (EVALUATE_RUNS,)),
