@@ -465,7 +465,7 @@ def gradients_zeroed_before_step() -> Functions:
     return train_one_epoch, good_evaluate
 
 
-@wrong("weights", "The given optimizer takes no step, so the weights never move: step() is missing.")
+@wrong("weights", "The given optimizer takes no step, and nothing else moves the weights: step() is missing.")
 def no_step() -> Functions:
     def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
         model.train()

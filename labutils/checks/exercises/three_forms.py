@@ -51,7 +51,9 @@ def _shapes(exam: Exam, case: Case) -> str:
 
 def _type(exam: Exam, case: Case) -> str:
     seen, expected = exam.seen("split", case)["types"], exam.expected("split", case)["types"]
-    return "" if seen == expected else f"expected weights of {' and '.join(expected)}, got {' and '.join(seen)}"
+    if seen == expected:
+        return ""
+    return f"expected every path's w1, w2 and w3 to be of {', '.join(expected)}, got {', '.join(seen)}"
 
 
 def _kept(exam: Exam, case: Case) -> str:

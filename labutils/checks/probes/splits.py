@@ -76,7 +76,8 @@ def triples(objects: Objects, args: Args, salt: int) -> tuple[list[list[Tensor]]
             return [], {**facts, "entry": found}
     paths = [[weight.detach() for weight in entry] for entry in returned]
     facts["shapes"] = [[str(tuple(weight.shape)) for weight in path] for path in paths]
-    facts["types"] = sorted({named(weight.dtype) for path in paths for weight in path})
+    columns = zip(*paths, strict=True)
+    facts["types"] = [" and ".join(sorted({named(weight.dtype) for weight in column})) for column in columns]
     return paths, {**facts, "entry": "triple"}
 
 
