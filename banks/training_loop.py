@@ -966,14 +966,16 @@ ITERATORS_FAIL = ("last_size_for_all", "counted_before", "by_index")  # and do s
 
 def beside_a_right_loop(make: Maker) -> Maker:
     """A program of :mod:`banks.accuracies` for this exercise."""
-    first, says = make.expected  # pyright: ignore[reportFunctionMemberAccess]
-    first = "evaluate runs" if make.__name__ in ITERATORS_FAIL else FIRST.get(first, first)
+    verdict, *details = make.expected  # pyright: ignore[reportFunctionMemberAccess]
+    if verdict == "wrong":
+        first, says = details
+        details = ["evaluate runs" if make.__name__ in ITERATORS_FAIL else FIRST.get(first, first), says]
 
     def made() -> Functions:
         return good_train, make()
 
     made.__name__ = f"evaluate_{make.__name__}"
-    made.expected = first, says  # pyright: ignore[reportFunctionMemberAccess]
+    made.expected = (verdict, *details)  # pyright: ignore[reportFunctionMemberAccess]
     return made
 
 
