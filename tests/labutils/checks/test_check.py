@@ -143,7 +143,7 @@ def printing() -> type[nn.Module]:
         (list, "it raised TypeError"),
         (lambda *_args: 5, "it gave an int where a module was expected"),
         (lambda *_args: BasicBlock, "it gave a class where a module was expected"),
-        (nn.Identity, "for an input (2, 8, 7, 5)"),
+        (nn.Identity, "for an input (2, 6, 6, 6)"),
         (lambda: BasicBlock(8, 8), "it raised TypeError"),
         (raising(RuntimeError("no luck")), "it raised RuntimeError: no luck (in the line `raise error`)"),
         (raising(SystemExit(3)), "it raised SystemExit: 3"),
