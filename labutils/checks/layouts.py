@@ -48,6 +48,8 @@ def of_parameters(tensors: Sequence[Named], usual: Sequence[Shape]) -> list[Assi
 
     ``usual`` are the usual parameters' shapes in the order of their use. There are none where some layout is unknown.
     """
+    if all(tensor.is_usual for tensor in tensors) and _same([tensor.shape for tensor in tensors], usual):
+        return [()]
     covers = islice(_covers(tensors, usual, WEIGHT), MOST)
     found = (assignment for cover in covers for assignment in _arranged(cover))
     return list(dict.fromkeys(islice(found, MOST)))
@@ -59,20 +61,62 @@ def of_statistics(found: Sequence[tuple[str, Shape, str]], usual: Sequence[tuple
     for role in (MEAN, VARIANCE):
         tensors = [Named(name, shape) for name, shape, its_role in found if its_role == role]
         sizes = [shape for _, shape, its_role in usual if its_role == role]
+        if _same([tensor.shape for tensor in tensors], sizes):
+            ways.append([()])
+            continue
         ways.append([way for cover in islice(_covers(tensors, sizes, role), MOST) for way in _arranged(cover)])
     return list(dict.fromkeys(means + variances for means, variances in zip(*ways, strict=False))) or [()]
+
+
+def _same(shapes: Sequence[Shape], usual: Sequence[Shape]) -> bool:
+    return Counter(map(essential, shapes)) == Counter(map(essential, usual))
 
 
 def _covers(tensors: Sequence[Named], usual: Sequence[Shape], role: str) -> Iterator[Cover]:
     """Ways to share out the usual tensors among the learner's."""
     ranks = {essential(shape): len(shape) for shape in usual}
     shapes = [essential(shape) for shape in usual]
+    if aligned := _aligned(tensors, shapes, role):
+        yield aligned
     for cover, left in islice(_whole(tuple(tensors), list(Counter(shapes).items()), ranks, role), MOST_COVERS):
         rest = [tensor for tensor in tensors if tensor not in cover]
         missing = Counter(left)
         in_order = [shape for shape in shapes if missing[shape] and not missing.subtract([shape])]
         for more in _parts(rest, in_order, role):
             yield cover | more
+
+
+def _aligned(tensors: Sequence[Named], usual: Sequence[Shape], role: str) -> Cover:
+    """Tensors and usual ones in the same order, some of the usual ones cut along their channels; nothing if it isn't so.
+
+    It tells a part of one layer from the whole of another that has its shape.
+    """
+    cover: Cover = {}
+    left = list(tensors)
+    for shape in usual:
+        whole = _as_whole(left[0], shape, role) if left else ()
+        found = {left[0]: whole} if whole else _cut(left, shape, role)
+        if not found:
+            return {}
+        cover |= found
+        del left[: len(found)]
+    return {} if left else cover
+
+
+def _cut(tensors: Sequence[Named], shape: Shape, role: str) -> Cover:
+    """The first of the tensors as parts of one usual one."""
+    for axis in CHANNELS[: len(shape)]:
+        cover: Cover = {}
+        start = 0
+        for tensor in tensors:
+            size = _channels(tensor, shape, axis, role)
+            cover[tensor] = ((role, shape, axis, start, start + size),)
+            start += size
+            if not size or start >= shape[axis]:
+                break
+        if start == shape[axis]:
+            return cover
+    return {}
 
 
 def _whole(

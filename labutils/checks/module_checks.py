@@ -232,8 +232,8 @@ def gradients(points: int, asked: str, cases: tuple[Case, ...] | None = None, ex
     def judge(exam: Exam, case: Case) -> str:
         weights = same_weights(exam, case)
         layouts = weights.learner.get("layouts", ())
-        seen = exam.seen("train", case, layouts=layouts, float64=True)
-        expected = exam.expected("train", case, float64=True)
+        seen = exam.seen("train", case, **weights.learner, float64=True)
+        expected = exam.expected("train", case, **weights.reference, float64=True)
         missing = seen["unlearned"] - expected["unlearned"]
         if missing > 0 and min(case.shape[2:]) > 1:  # on one pixel, gradients are as small as rounding
             total = exam.seen("shape", case)["parameters"]

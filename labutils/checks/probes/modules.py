@@ -276,18 +276,28 @@ def norms(gradients: dict[str, Tensor], layouts: dict[str, Layout], pieces: tupl
 
 
 @probe
-def touched(objects: Objects, args: Args, input_shape: Shape, salt: int, parts: int = 8) -> Facts:
-    """How many parts of the parameters change no output, of those into which each of them is cut in a row."""
+def touched(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
+    """How many parts of the parameters change no output, of those into which each of them is cut in a row.
+
+    A change in one direction may be hidden by a ReLU, so each part is changed in both. Large networks have few parts.
+    """
     x = noise(input_shape, salt).double()
     idle = 0
     with torch.no_grad(), in_float64(prepared(objects, args, input_shape, salt).eval()) as model:
         before = output_of(model, x.clone()).clone()
-        for parameter in model.parameters():
-            for part in torch.arange(parameter.numel()).chunk(parts):
-                kept = parameter.clone()
-                parameter.view(-1)[part] += 0.5
-                idle += int(torch.equal(output_of(model, x.clone()), before))
-                parameter.copy_(kept)
+        parameters = list(model.parameters())
+        for parameter in parameters:
+            kept = parameter.clone()
+            for part in torch.arange(parameter.numel()).chunk(min(8, 150 // len(parameters) + 1)):
+                for change in (4, -4):
+                    changed = kept.flatten().clone()
+                    changed[part] += change
+                    parameter.copy_(changed.view(kept.shape))
+                    if not torch.equal(output_of(model, x.clone()), before):
+                        break
+                else:
+                    idle += 1
+            parameter.copy_(kept)
     return {"idle": idle}
 
 
