@@ -87,20 +87,24 @@ def _covers(tensors: Sequence[Named], usual: Sequence[Shape], role: str) -> Iter
 
 
 def _aligned(tensors: Sequence[Named], usual: Sequence[Shape], role: str) -> Cover:
-    """Tensors and usual ones in the same order, some of the usual ones cut along their channels; nothing if it isn't so.
+    """Both in the same order, with usual ones that are cut along their channels or are several in one; nothing if not.
 
     It tells a part of one layer from the whole of another that has its shape.
     """
     cover: Cover = {}
-    left = list(tensors)
-    for shape in usual:
-        whole = _as_whole(left[0], shape, role) if left else ()
-        found = {left[0]: whole} if whole else _cut(left, shape, role)
+    left, wanted = list(tensors), list(usual)
+    while left and wanted:
+        if whole := _as_whole(left[0], wanted[0], role):
+            found, number = {left[0]: whole}, 1
+        elif run := _run(left[0], wanted, role):
+            found, number = {left[0]: run}, len(run)
+        else:
+            found, number = _cut(left, wanted[0], role), 1
         if not found:
             return {}
         cover |= found
-        del left[: len(found)]
-    return {} if left else cover
+        del left[: len(found)], wanted[:number]
+    return {} if left or wanted else cover
 
 
 def _cut(tensors: Sequence[Named], shape: Shape, role: str) -> Cover:
@@ -212,15 +216,21 @@ def _joined(tensors: Sequence[Named], usual: Sequence[Shape], role: str) -> Cove
     cover: Cover = {}
     left = list(usual)
     for tensor in tensors:
-        size, run = math.prod(tensor.shape), []
-        while left and size > 0:
-            run.append(left.pop(0))
-            size -= math.prod(run[-1])
-        pieces = tuple((role, shape, -1, 0, 0) for shape in run)
-        if size or not _orders(tensor, pieces):
+        cover[tensor] = _run(tensor, left, role)
+        if not cover[tensor]:
             return {}
-        cover[tensor] = pieces
+        del left[: len(cover[tensor])]
     return {} if left else cover
+
+
+def _run(tensor: Named, usual: Sequence[Shape], role: str) -> tuple[Piece, ...]:
+    """The first of the usual ones that together are the tensor; nothing where that doesn't come out even."""
+    size, number = math.prod(tensor.shape), 0
+    while number < len(usual) and size > 0:
+        size -= math.prod(usual[number])
+        number += 1
+    pieces = tuple((role, shape, -1, 0, 0) for shape in usual[:number])
+    return pieces if not size and _orders(tensor, pieces) else ()
 
 
 def _orders(tensor: Named, pieces: tuple[Piece, ...]) -> dict[Shape, Layout | None]:
@@ -264,9 +274,9 @@ def _arranged(cover: Cover) -> Iterator[Assignment]:
     """The assignments of a cover: first those in which tensors of one family are laid out alike, then all others."""
     possible = {tensor: _orders(tensor, pieces) for tensor, pieces in cover.items()}
     for key in ("family", "name"):
-        groups: dict[tuple[str, int], list[Named]] = {}
+        groups: dict[tuple[str, int, bool], list[Named]] = {}
         for tensor, orders in possible.items():
-            groups.setdefault((getattr(tensor, key), len(next(iter(orders)))), []).append(tensor)
+            groups.setdefault((getattr(tensor, key), len(next(iter(orders))), tensor.is_usual), []).append(tensor)
         shared = [
             [order for order in possible[group[0]] if all(order in possible[tensor] for tensor in group)]
             for group in groups.values()
