@@ -4,7 +4,7 @@ An exercise's bank gives ``build(parts)``, the learner's right class or function
 """
 
 import random
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
@@ -257,8 +257,8 @@ WORDS: dict[Place, str] = {
     "middle": "between a block's two convolutions",
     "last": "at a block's end",
 }
-CUT_OFF = "What comes out of the ReLU {} is cut off at 6, as a ReLU6 does."
-LEAKY = "The ReLU {} lets a thousandth of what is negative through, as a leaky ReLU does."
+CUT_OFF = "What comes out of the ReLU {} is cut off at {}."
+LEAKY = "The ReLU {} lets a share of what is negative through, {:g} of it, as a leaky ReLU does."
 
 Change = Callable[[Build], Any]
 RIGHT: dict[str, Change] = {
@@ -295,7 +295,7 @@ WRONG: dict[str, tuple[Change, str, str]] = {
     "only_a_vector": (wrapped(OnlyAVector), "output in training", "The scores don't depend on the images."),
     "large_eps": (
         made_of(Parts(norm=partial(nn.BatchNorm2d, eps=1e-3))),
-        "details",
+        "output in training",
         "The BNs' eps is 1e-3, where PyTorch's default is 1e-5.",
     ),
     "small_eps": (
@@ -314,19 +314,30 @@ WRONG: dict[str, tuple[Change, str, str]] = {
         "The scores are halved at the end.",
     ),
 }
+
+
+def cut_off(place: Place, most: float) -> tuple[Change, str]:
+    """A ReLU that lets nothing above ``most`` through, and what it does in words."""
+    return made_of(USUAL.after(place, lambda x: x.clamp(0, most))), CUT_OFF.format(WORDS[place], most)
+
+
+def leaky(place: Place, slope: float) -> tuple[Change, str]:
+    """A leaky ReLU, and what it does in words."""
+    function = partial(F.leaky_relu, negative_slope=slope)
+    return made_of(USUAL.after(place, function)), LEAKY.format(WORDS[place], slope)
+
+
+def at_places(name: str, programs: Iterable[tuple[Change, str]], first: str) -> dict[str, tuple[Change, str, str]]:
+    """One program for each place, by its name."""
+    found = zip(PLACES, programs, strict=True)
+    return {f"{name}_{place}": (change, first, says) for place, (change, says) in found}
+
+
 AT_PLACES: dict[str, tuple[Change, str, str]] = {
-    f"{name}_{place}": (made_of(USUAL.after(place, function)), "details", says.format(WORDS[place]))
-    for place in PLACES
-    for name, function, says in (
-        ("relu6", F.relu6, CUT_OFF),
-        ("leaky", partial(F.leaky_relu, negative_slope=1e-3), LEAKY),
-    )
-} | {
-    "clamped_last": (
-        made_of(USUAL.after("last", lambda x: x.clamp(0, 100))),
-        "details",
-        "What comes out of the ReLU at a block's end is cut off at 100.",
-    ),
+    **at_places("relu6", (cut_off(place, 6) for place in PLACES), "output in evaluation"),
+    **at_places("clamped", (cut_off(place, 100 if place == "stem" else 1000) for place in PLACES), "details"),
+    **at_places("leaky", (leaky(place, 0.1) for place in PLACES), "output in training"),
+    **at_places("a_little_leaky", (leaky(place, 5e-5) for place in PLACES), "details"),
     "stored_in_out_without_relu_middle": (
         made_of(IN_OUT.after("middle", lambda x: x)),
         "output in training",
@@ -340,22 +351,28 @@ AT_PLACES: dict[str, tuple[Change, str, str]] = {
 }
 
 
-def programs(build: Build, places: Sequence[Place] = PLACES, first: Mapping[str, str] | None = None) -> list[Maker]:
+def programs(
+    build: Build,
+    places: Sequence[Place] = PLACES,
+    first: Mapping[str, str] | None = None,
+    without: Collection[str] = (),
+) -> list[Maker]:
     """The programs above for one exercise, with faults of the functions at these places.
 
-    ``first`` gives, by name, the check that must fail first where it is another one here. Raises ValueError for a name
-    that no program has.
+    ``first`` gives, by name, the check that must fail first where it is another one here. ``without`` names those whose
+    first failing check depends on the weights. Raises ValueError for a name that no wrong program has.
     """
-    there = {name: value for name, value in AT_PLACES.items() if name.endswith(tuple(places))}
     first = first or {}
-    if unknown := first.keys() - {**WRONG, **there}.keys():
+    wrong = WRONG | {name: value for name, value in AT_PLACES.items() if name.endswith(tuple(places))}
+    if unknown := {*first, *without} - wrong.keys():
         raise ValueError(f"No program is called {', '.join(sorted(unknown))}.")
     return [
         *(named(name, partial(change, build), "right") for name, change in RIGHT.items()),
         *(named(name, partial(change, build), "review") for name, change in REVIEW.items()),
         *(
             named(name, partial(change, build), "wrong", first.get(name, check), says)
-            for name, (change, check, says) in {**WRONG, **there}.items()
+            for name, (change, check, says) in wrong.items()
+            if name not in without
         ),
     ]
 
@@ -365,14 +382,15 @@ def variations(
 ) -> list[Maker]:
     """Of what is ``found`` in a module, the programs, which are made from an exercise's right net ``base``.
 
-    ``expected`` gives, by name, the check that must fail first and the misconception where this exercise has its own.
-    ``without`` names those that make no sense here. Raises ValueError for a name that no program has.
+    ``expected`` gives, by name, the check that must fail first and the misconception where this exercise has its own;
+    an empty misconception is as it was. ``without`` names those that make no sense here. Raises ValueError for a name
+    that no program has.
     """
     builders = {name: value for name, value in found.items() if hasattr(value, "expected")}
     if unknown := {*expected, *without} - builders.keys():
         raise ValueError(f"No program is called {', '.join(sorted(unknown))}.")
     here = {name: build.expected for name, build in builders.items()}
-    here |= {name: ("wrong", *check_and_words) for name, check_and_words in expected.items()}
+    here |= {name: ("wrong", check, says or here[name][2]) for name, (check, says) in expected.items()}
     return [named(name, partial(build, base), *here[name]) for name, build in builders.items() if name not in without]
 
 

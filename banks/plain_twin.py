@@ -31,7 +31,10 @@ OWN_WORDS = {
 }
 SHARED = [
     *small_nets.programs(small_nets.Net, OWN_WORDS),
-    *parts.programs(lambda made_of: small_nets.with_parts(small_nets.Net, made_of)),
+    *parts.programs(
+        lambda made_of: small_nets.with_parts(small_nets.Net, made_of),
+        without=("relu6_stem", "relu6_middle", "relu6_last", "small_eps"),
+    ),
 ]
 
 

@@ -137,7 +137,7 @@ def only_projections_added(base: type[Net]) -> type[nn.Module]:
     return Own
 
 
-@wrong("shortcuts", "Where the shape stays, the branch's own output is added to it (`out += out`), and the input is not.")
+@wrong("shortcuts", "Where the shape stays, the branch's own output is added to it (`out += out`), not the input.")
 def added_to_itself(base: type[Net]) -> type[nn.Module]:
     class OwnBlock(base.block):
         def forward(self, x: Tensor) -> Tensor:

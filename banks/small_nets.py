@@ -143,6 +143,17 @@ def other_depths_accepted(base: type[Net]) -> type[nn.Module]:
     return Own
 
 
+@wrong("refuses", "Depths of 3n+2 are accepted; the (depth - 2) / 6 of the specification must be whole.")
+def depths_of_three_accepted(base: type[Net]) -> type[nn.Module]:
+    class Own(base):
+        def count(self, depth: int) -> int:
+            if (depth - 2) % 3 or depth < 8:
+                raise ValueError("depth must be 3n+2")
+            return (depth - 2) // 6
+
+    return Own
+
+
 @wrong("shape", "The default of in_channels is 3; it is 1.")
 def colour_by_default(base: type[Net]) -> type[nn.Module]:
     class Own(base):

@@ -12,7 +12,11 @@ from banks.residual_nets import Net as Base
 SHARED = [
     *small_nets.programs(Base, {}),
     *residual_nets.programs(Base, {}),
-    *parts.programs(lambda made_of: small_nets.with_parts(Base, made_of)),
+    *parts.programs(
+        lambda made_of: small_nets.with_parts(Base, made_of),
+        first={"relu6_last": "output in training"},
+        without=("relu6_stem",),
+    ),
 ]
 
 

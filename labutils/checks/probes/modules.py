@@ -353,11 +353,13 @@ def exact(
 def one_colour(
     objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: Layouts = (), uniform: bool = False
 ) -> Facts:
-    """Output in evaluation mode for images of one colour each, where a max-pool hides nothing of what is before it."""
-    model = prepared(objects, args, input_shape, salt, layouts, uniform).eval()
-    x = noise((*input_shape[:2], 1, 1), salt).expand(input_shape).clone()
-    with torch.no_grad():
-        return {"output": output_of(model, x)}
+    """Output in evaluation mode in float64 for images of one colour each.
+
+    A max-pool hides nothing there of what is before it.
+    """
+    x = noise((*input_shape[:2], 1, 1), salt).double().expand(input_shape).clone()
+    with torch.no_grad(), in_float64(prepared(objects, args, input_shape, salt, layouts, uniform).eval()) as model:
+        return {"output": output_of(model, x).clone()}
 
 
 @probe
