@@ -1,6 +1,7 @@
 """Programs for ``resnet-50``."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -53,11 +54,21 @@ def with_parts(made_of: parts.Parts) -> type[Base]:
     return Net
 
 
-SHARED = parts.programs(
-    with_parts,
-    places=("stem",),
-    first={"large_eps": "details", "leaky_stem": "one colour", "a_little_leaky_stem": "one colour"},
-)
+SHARED = [
+    *parts.programs(
+        with_parts,
+        places=("stem",),
+        first={"large_eps": "details", "leaky_stem": "one colour"},
+        without=("a_little_leaky_stem", "relu6_stem"),
+    ),
+    parts.named(
+        "leaky_by_a_thousandth",
+        partial(with_parts, USUAL.after("stem", partial(F.leaky_relu, negative_slope=1e-3))),
+        "wrong",
+        "details",
+        "The stem's ReLU lets a thousandth of what is negative through, as a leaky ReLU does.",
+    ),
+]
 
 
 @wrong("builds", "The shortcut is handed to the block as a fourth argument: here the block makes its own.")

@@ -4,7 +4,7 @@ import contextlib
 
 from labutils import models
 from labutils.checks import module_checks, nets
-from labutils.checks.comparison import EXACT
+from labutils.checks.comparison import EXACT, TOLERANCE
 from labutils.checks.engine import Case, Check, Exam, Exercise
 from labutils.checks.transport import Failure
 
@@ -31,17 +31,17 @@ NUMERICS = (
 )
 
 
-def colours(points: int) -> Check:
-    """The output in evaluation mode for images of one colour, where it is of float64 as it should be."""
+def colours(name: str, tolerance: float) -> Check:
+    """The output in evaluation mode for images of one colour, where it is of float64 as it should be. No points."""
 
     def judge(exam: Exam, case: Case) -> str:
         with contextlib.suppress(Failure):
             if exam.seen("double", case)["type"] == "float64":
-                return module_checks.compare(exam, case, "one_colour", "output", EXACT)
+                return module_checks.compare(exam, case, "one_colour", "output", tolerance)
         return ""
 
     asked = "The stem is 7x7, BN, ReLU and max-pool, in this order."
-    return Check("one colour", points, judge, asked, module_checks.NUMERIC)
+    return Check(name, 0, judge, asked, module_checks.NUMERIC)
 
 
 def full_size(points: int) -> Check:
@@ -73,8 +73,9 @@ EXERCISE = Exercise(
             module_checks.shape(1, SHAPES),
             module_checks.count(1, COUNT),
             *NUMBERS[:DETAILS],
-            colours(0),
+            colours("one colour", TOLERANCE),
             *NUMBERS[DETAILS:],
+            colours("one colour, exactly", EXACT),
             full_size(1),
         ),
         decisive=(),

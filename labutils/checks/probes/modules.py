@@ -434,10 +434,10 @@ def kind_of_output(objects: Objects, args: Args, input_shape: Shape, salt: int, 
 
 
 @probe
-def as_made(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
+def as_made(objects: Objects, args: Args, input_shape: Shape, salt: int, scale: float = 1) -> Facts:
     """Output and input gradient of a module whose parameters and buffers are as they were made."""
     model = made(objects, args)
-    x = noise(input_shape, salt).requires_grad_()
+    x = (scale * noise(input_shape, salt)).requires_grad_()
     y = output_of(model, x * 1)
     if y.requires_grad:
         (y * noise(tuple(y.shape), salt + 1)).sum().backward()
