@@ -243,15 +243,6 @@ def arguments_swapped() -> Net:
     return lambda blocks, block, num_classes=10: Base(block, blocks, num_classes)
 
 
-@wrong("shape", "Every block of a stage is made for the stage's input; the later ones get the first one's output.")
-def channels_not_updated() -> type[nn.Module]:
-    class Net(Base):
-        def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
-            return nn.Sequential(*(self.block(in_channels, channels, 1 if i else stride) for i in range(blocks)))
-
-    return Net
-
-
 @wrong("shape", "num_classes is not used: the net always has 10 scores.")
 def always_10_classes() -> Net:
     return lambda block, blocks, num_classes=10: Base(block, blocks)

@@ -29,7 +29,7 @@ class Block(small_nets.Pair):
 class Net(small_nets.Net):
     """The right net. The wrong ones change one thing."""
 
-    block: type[Block] = Block
+    block = Block
 
 
 @wrong("parameter count", "A stage has twice the blocks: a block has two layers, so n is (depth - 2) / 6, not / 3.")
@@ -298,6 +298,8 @@ def last_relu(base: type[Net]) -> type[nn.Module]:
     return Own
 
 
-def programs(base: type[Net], expected: dict[str, tuple[str, str]], without: Collection[str] = ()) -> list[Maker]:
+def programs(
+    base: type[small_nets.Net], expected: dict[str, tuple[str, str]], without: Collection[str] = ()
+) -> list[Maker]:
     """The programs above, as :func:`banks.parts.variations` makes them."""
     return variations(globals(), base, expected, without)

@@ -347,7 +347,7 @@ def buffer_of_zeros() -> type[nn.Module]:
 
         def forward(self, x: Tensor) -> Tensor:
             x = self.pick(x).contiguous(memory_format=torch.channels_last)
-            return torch.hstack([x, self.zeros.expand(len(x), -1, *x.shape[2:])])
+            return torch.hstack([x, self.zeros.to(x).expand(len(x), -1, *x.shape[2:])])
 
     return Shortcut
 

@@ -33,7 +33,7 @@ class Pair(nn.Module):
 class Net(nn.Module):
     """The net of three stages, whose blocks each exercise gives."""
 
-    block: type[Pair] = Pair
+    block: Any = Pair  # a block of whatever class, called with channels before and after, and a stride
     parts = USUAL
     factors = (1, 2, 4)
     strides = (1, 2, 2)
@@ -41,7 +41,7 @@ class Net(nn.Module):
     def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
         super().__init__()
         blocks = self.count(depth)
-        self.stem = nn.Sequential(
+        self.stem: Any = nn.Sequential(
             self.parts.conv(in_channels, width, 3, 1), self.parts.norm(width), Apply(self.parts.relu["stem"])
         )
         self.stages = nn.Sequential()

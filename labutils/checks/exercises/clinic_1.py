@@ -38,7 +38,7 @@ EXERCISE = Exercise(
                 (SMALL, DEEPER),
             ),
         ),
-        decisive=(),
+        decisive=("parameter count", "output in training", "details", "gradients", "running statistics"),
     ),
     fingerprint=module_checks.FINGERPRINT,
     all_or_nothing=True,

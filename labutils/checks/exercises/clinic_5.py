@@ -33,7 +33,7 @@ EXERCISE = Exercise(
                 (DEEPER, SMALL),
             ),
         ),
-        decisive=(),
+        decisive=("parameter count", "output in training", "details", "gradients", "running statistics"),
     ),
     fingerprint=module_checks.FINGERPRINT,
     all_or_nothing=True,

@@ -11,7 +11,7 @@ from labutils.checks.transport import Failure
 SMALL = "given:[1, 2, 1, 1]"
 FULL = "given:[3, 4, 6, 3]"
 NARROW = Case(("given:Narrow", SMALL, 10), (2, 3, 70, 49))
-FLAT = Case(("given:Flat", "given:[2, 1, 3, 2]"), (2, 3, 64, 64))
+FLAT = Case(("given:Flat", "given:[2, 1, 3, 2]"), (2, 3, 64, 64), explanatory=True)
 ONE_IMAGE = Case(("given:Flat", "given:[1, 1, 1, 1]", 5), (1, 3, 33, 40))
 COUNTED = {
     Case(("given:BasicBlock", FULL), (1, 3, 64, 64), explanatory=True): 21_797_672,
@@ -78,7 +78,7 @@ EXERCISE = Exercise(
             colours("one colour, exactly", EXACT),
             full_size(1),
         ),
-        decisive=(),
+        decisive=("output in training", "details", "gradients", "running statistics", "full size"),
     ),
     fingerprint={**module_checks.FINGERPRINT, "one_colour": ("output",)},
     requires=("bottleneck",),

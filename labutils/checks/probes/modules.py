@@ -434,6 +434,18 @@ def kind_of_output(objects: Objects, args: Args, input_shape: Shape, salt: int, 
 
 
 @probe
+def kinds_of_output(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
+    """What :func:`kind_of_output` finds for several types and a device without numbers, or that an error was raised."""
+    kinds = []
+    for number, device in (("float64", "cpu"), ("float16", "cpu"), ("float32", "meta")):
+        try:
+            kinds.append(kind_of_output(objects, args, input_shape, salt, number, device)["kind"])
+        except Exception:
+            kinds.append("an error")
+    return {"kinds": kinds}
+
+
+@probe
 def as_made(objects: Objects, args: Args, input_shape: Shape, salt: int, scale: float = 1) -> Facts:
     """Output and input gradient of a module whose parameters and buffers are as they were made."""
     model = made(objects, args)
