@@ -1,34 +1,13 @@
 """Programs for ``clinic-1``."""
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from banks import AS_FOUND, right, wrong
+from banks import AS_FOUND, parts, residual_nets, right, small_nets, wrong
+from banks.residual_nets import Block
 
 WIDTHS = (16, 32, 64)
-
-
-class ResidualBlock(nn.Module):
-    """The block that the sheet gives."""
-
-    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(out_channels)
-        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(out_channels)
-        self.shortcut = nn.Identity()
-        if stride != 1 or in_channels != out_channels:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels)
-            )
-
-    def forward(self, x: Tensor) -> Tensor:
-        out = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-        return F.relu(out + self.shortcut(x))
 
 
 class Zero(nn.Module):
@@ -38,50 +17,66 @@ class Zero(nn.Module):
         return torch.zeros(())
 
 
-class Base(nn.Module):
+class Base(residual_nets.Net):
     """The right net. The wrong ones change one thing."""
 
-    first_strides = (1, 2, 2)
-
     def __init__(self, blocks: int, num_classes: int = 10) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(16)
-        self.stages = nn.Sequential()
-        in_channels = 16
-        for channels, stride in zip(WIDTHS, self.first_strides, strict=True):
-            self.stages.append(self.stage(in_channels, channels, self.strides(stride, blocks)))
-            in_channels = channels
-        self.fc = nn.Linear(64, num_classes)
+        super().__init__(6 * blocks + 2, num_classes, 3)
 
-    def strides(self, stride: int, blocks: int) -> list[int]:
+    def strides_of(self, stride: int, blocks: int) -> list[int]:
         return [stride] + [1] * (blocks - 1)
 
-    def stage(self, in_channels: int, channels: int, strides: list[int]) -> nn.Module:
+    def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
         made = nn.Sequential()
-        for stride in strides:
-            made.append(ResidualBlock(in_channels, channels, stride))
+        for its_stride in self.strides_of(stride, blocks):
+            made.append(self.block(in_channels, channels, its_stride))
             in_channels = channels
         return made
 
-    def stem(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn1(self.conv1(x)))
 
-    def average(self, x: Tensor) -> Tensor:
-        return x.mean((2, 3))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(self.average(self.stages(self.stem(x))))
-
-
-@wrong("builds", "The class is not written yet.")
-def unwritten() -> type[nn.Module]:
-    class Net(nn.Module):
-        def __init__(self, blocks: int, num_classes: int = 10) -> None:
-            super().__init__()
-            raise NotImplementedError
-
-    return Net
+OUTPUT = "output in training"
+SHARED = [
+    *small_nets.programs(
+        Base,
+        {"no_strides": (OUTPUT, "")},
+        without=(
+            "asserted",
+            "rounded_down",
+            "depth_2_accepted",
+            "any_n_accepted",
+            "other_depths_accepted",
+            "depths_of_three_accepted",
+            "colour_by_default",
+            "in_channels_ignored",
+            "stride_in_every_block",
+        ),
+    ),
+    *residual_nets.programs(
+        Base,
+        {
+            "a_layer_a_block": ("parameter count", "A stage has twice as many blocks as `blocks` says."),
+            "one_block_more": ("parameter count", "A stage has one block too many: the first one belongs to `blocks`."),
+            "option_a": ("parameter count", "The blocks that change the shape have a shortcut without parameters."),
+            "option_c": ("parameter count", "Every block has a projection; only those that change the shape have one."),
+            "widths_added": ("parameter count", "The widths are 16, 32 and 48; they double, to 16, 32 and 64."),
+            "linear_without_bias": (
+                "parameter count",
+                "The linear layer has no bias; only the convolutions go without.",
+            ),
+            "nothing_added": (OUTPUT, ""),
+            "only_projections_added": (OUTPUT, ""),
+            "added_to_itself": (OUTPUT, ""),
+            "no_stride_in_stage_3": (OUTPUT, "Stage 3 keeps the size of the map; it should halve it once more."),
+            "pooling_stem": (OUTPUT, "A max-pool follows the stem, as in the nets for large images; here is none."),
+            "strided_stem": (OUTPUT, ""),
+            "stride_on_second": (OUTPUT, ""),
+            "square_window": (OUTPUT, ""),
+        },
+    ),
+    *parts.programs(
+        lambda made_of: small_nets.with_parts(Base, made_of), first={"relu6_last": OUTPUT}, without=("relu6_stem",)
+    ),
+]
 
 
 @wrong("builds", "The number of classes has no default: StagedNet(3) must work, too.")
@@ -96,8 +91,8 @@ def classes_without_default() -> type[nn.Module]:
 @wrong("shape", "Each stage expects 16 channels: the width of the stage before it is not handed on.")
 def width_not_handed_on() -> type[nn.Module]:
     class Net(Base):
-        def stage(self, in_channels: int, channels: int, strides: list[int]) -> nn.Module:
-            return super().stage(16, channels, strides)
+        def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            return super().stage(16, channels, blocks, stride)
 
     return Net
 
@@ -114,7 +109,7 @@ def classes_ignored() -> type[nn.Module]:
 @wrong("shape", "The average is taken over 8x8 pixels, as images of 32x32 leave them; images may have any size.")
 def made_for_32_pixels() -> type[nn.Module]:
     class Net(Base):
-        def average(self, x: Tensor) -> Tensor:
+        def pool(self, x: Tensor) -> Tensor:
             return F.avg_pool2d(x, 8).flatten(1)
 
     return Net
@@ -136,7 +131,7 @@ def broken_net() -> type[nn.Module]:
         def make_stage(self, channels: int, blocks: int, stride: int) -> nn.Module:
             stage = []
             for _ in range(blocks):
-                stage.append(ResidualBlock(self.in_channels, channels, stride))
+                stage.append(Block(self.in_channels, channels, stride))
                 self.in_channels = channels
             return nn.Sequential(*stage)
 
@@ -151,7 +146,7 @@ def broken_net() -> type[nn.Module]:
 @wrong("parameter count", "The stride is on a stage's last block; it belongs to the first one.")
 def stride_in_last_block() -> type[nn.Module]:
     class Net(Base):
-        def strides(self, stride: int, blocks: int) -> list[int]:
+        def strides_of(self, stride: int, blocks: int) -> list[int]:
             return [1] * (blocks - 1) + [stride]
 
     return Net
@@ -162,7 +157,7 @@ def stride_in_last_block() -> type[nn.Module]:
 )
 def stride_everywhere_else() -> type[nn.Module]:
     class Net(Base):
-        def strides(self, stride: int, blocks: int) -> list[int]:
+        def strides_of(self, stride: int, blocks: int) -> list[int]:
             return [1] + [stride] * (blocks - 1)
 
     return Net
@@ -171,25 +166,8 @@ def stride_everywhere_else() -> type[nn.Module]:
 @wrong("parameter count", "Every second block has the stride, so a stage of three blocks halves its map twice.")
 def stride_in_every_second_block() -> type[nn.Module]:
     class Net(Base):
-        def strides(self, stride: int, blocks: int) -> list[int]:
+        def strides_of(self, stride: int, blocks: int) -> list[int]:
             return [1 if number % 2 else stride for number in range(blocks)]
-
-    return Net
-
-
-@wrong("parameter count", "Stage 1 halves the map as well; it should keep the size.")
-def first_stage_halves() -> type[nn.Module]:
-    class Net(Base):
-        first_strides = (2, 2, 2)
-
-    return Net
-
-
-@wrong("parameter count", "A stage has one block too many: `blocks` more come after the first one.")
-def one_block_too_many() -> type[nn.Module]:
-    class Net(Base):
-        def strides(self, stride: int, blocks: int) -> list[int]:
-            return [stride] + [1] * blocks
 
     return Net
 
@@ -197,92 +175,8 @@ def one_block_too_many() -> type[nn.Module]:
 @wrong("parameter count", "A stage always has three blocks, whatever `blocks` says.")
 def always_three_blocks() -> type[nn.Module]:
     class Net(Base):
-        def strides(self, stride: int, blocks: int) -> list[int]:
+        def strides_of(self, stride: int, blocks: int) -> list[int]:
             return [stride, 1, 1]
-
-    return Net
-
-
-@wrong("parameter count", "A stage's later blocks are one and the same module, so they share their weights.")
-def same_block_repeated() -> type[nn.Module]:
-    class Net(Base):
-        def stage(self, in_channels: int, channels: int, strides: list[int]) -> nn.Module:
-            rest = [ResidualBlock(channels, channels)] * (len(strides) - 1)
-            return nn.Sequential(ResidualBlock(in_channels, channels, strides[0]), *rest)
-
-    return Net
-
-
-@wrong("parameter count", "The stages are kept in a plain list, so the net does not know their parameters.")
-def stages_in_a_plain_list() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, blocks: int, num_classes: int = 10) -> None:
-            super().__init__(blocks, num_classes)
-            self.kept = list(self.stages)
-            self.stages = nn.Sequential()
-
-        def forward(self, x: Tensor) -> Tensor:
-            x = self.stem(x)
-            for stage in self.kept:
-                x = stage(x)
-            return self.fc(self.average(x))
-
-    return Net
-
-
-@wrong("parameter count", "The stem's convolution has a bias: bias=False is missing.")
-def stem_with_bias() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, blocks: int, num_classes: int = 10) -> None:
-            super().__init__(blocks, num_classes)
-            self.conv1 = nn.Conv2d(3, 16, 3, padding=1)
-
-    return Net
-
-
-@wrong("output in training", "Stage 3 keeps the size of the map; it should halve it once more.")
-def last_stage_keeps_the_size() -> type[nn.Module]:
-    class Net(Base):
-        first_strides = (1, 2, 1)
-
-    return Net
-
-
-@wrong("output in training", "There is a max-pool behind the stem, as in the nets for large images; here is none.")
-def pooled_stem() -> type[nn.Module]:
-    class Net(Base):
-        def stem(self, x: Tensor) -> Tensor:
-            return F.max_pool2d(super().stem(x), 3, 2, 1)
-
-    return Net
-
-
-@wrong("output in training", "The ReLU of the stem is missing.")
-def no_relu_in_stem() -> type[nn.Module]:
-    class Net(Base):
-        def stem(self, x: Tensor) -> Tensor:
-            return self.bn1(self.conv1(x))
-
-    return Net
-
-
-@wrong(
-    "output in training",
-    "The average is taken over a square as wide as the map, so that part of a high map is left out.",
-)
-def square_average() -> type[nn.Module]:
-    class Net(Base):
-        def average(self, x: Tensor) -> Tensor:
-            return F.avg_pool2d(x, x.shape[3]).flatten(1)
-
-    return Net
-
-
-@wrong("output in training", "A softmax follows the linear layer; class scores are what the linear layer gives.")
-def softmax_at_the_end() -> type[nn.Module]:
-    class Net(Base):
-        def forward(self, x: Tensor) -> Tensor:
-            return super().forward(x).softmax(1)
 
     return Net
 
@@ -290,68 +184,22 @@ def softmax_at_the_end() -> type[nn.Module]:
 @wrong("output in evaluation", "The stem's BN uses the batch's statistics in evaluation mode, too.")
 def stem_bn_always_training() -> type[nn.Module]:
     class Net(Base):
-        def stem(self, x: Tensor) -> Tensor:
-            bn = self.bn1
-            out = F.batch_norm(self.conv1(x), bn.running_mean, bn.running_var, bn.weight, bn.bias, training=True)
-            return F.relu(out)
-
-    return Net
-
-
-@wrong("gradients", "The steps of a stage all call the block that was made last: a lambda looks its name up late.")
-def block_bound_late() -> type[nn.Module]:
-    class Stage(nn.Module):
-        def __init__(self, in_channels: int, channels: int, strides: list[int]) -> None:
-            super().__init__()
-            self.first = ResidualBlock(in_channels, channels, strides[0])
-            self.rest = nn.ModuleList()
-            self.steps: list[Callable[[Tensor], Tensor]] = []
-            for stride in strides[1:]:
-                block = ResidualBlock(channels, channels, stride)
-                self.rest.append(block)
-                self.steps.append(lambda x: block(x))  # noqa: B023
-
         def forward(self, x: Tensor) -> Tensor:
-            x = self.first(x)
-            for step in self.steps:
-                x = step(x)
-            return x
-
-    class Net(Base):
-        def stage(self, in_channels: int, channels: int, strides: list[int]) -> nn.Module:
-            return Stage(in_channels, channels, strides)
+            conv, bn, _ = self.stem
+            out = F.batch_norm(conv(x), bn.running_mean, bn.running_var, bn.weight, bn.bias, training=True)
+            return self.fc(self.pool(self.stages(F.relu(out))))
 
     return Net
 
 
-@wrong("parameter count", "The blocks have no shortcut: `ResidualBlock` is asked for.")
+@wrong("parameter count", "The blocks have no shortcut: `Block` is asked for.")
 def plain_blocks() -> type[nn.Module]:
     class Net(Base):
         def __init__(self, blocks: int, num_classes: int = 10) -> None:
             super().__init__(blocks, num_classes)
             for module in self.modules():
-                if isinstance(module, ResidualBlock):
+                if isinstance(module, Block):
                     module.shortcut = nn.Sequential(Zero())
-
-    return Net
-
-
-@wrong("parameter count", "The stem has no BN.")
-def stem_without_bn() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, blocks: int, num_classes: int = 10) -> None:
-            super().__init__(blocks, num_classes)
-            self.bn1 = nn.Identity()
-
-    return Net
-
-
-@wrong("parameter count", "The linear layer has no bias; only the convolutions go without.")
-def linear_without_bias() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, blocks: int, num_classes: int = 10) -> None:
-            super().__init__(blocks, num_classes)
-            self.fc = nn.Linear(64, num_classes, bias=False)
 
     return Net
 
@@ -370,9 +218,9 @@ def solution_of_the_sheet() -> type[nn.Module]:
             self.fc = nn.Linear(64, num_classes)
 
         def make_stage(self, channels: int, blocks: int, stride: int) -> nn.Module:
-            stage = [ResidualBlock(self.in_channels, channels, stride)]
+            stage = [Block(self.in_channels, channels, stride)]
             for _ in range(blocks - 1):
-                stage.append(ResidualBlock(channels, channels))
+                stage.append(Block(channels, channels))
             self.in_channels = channels
             return nn.Sequential(*stage)
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from banks import AS_FOUND, right, wrong
+from banks import AS_FOUND, parts, residual_nets, right, small_nets, wrong
 
 Block = Any
 Net = Callable[..., nn.Module]
@@ -46,26 +46,12 @@ class ResidualBlock(PlainBlock):
         return F.relu(self.branch(x) + self.shortcut(x))
 
 
-class Base(nn.Module):
+class Base(small_nets.Net):
     """The right net. The wrong ones change one thing."""
 
-    strides = (1, 2, 2)
-
     def __init__(self, block: Block, blocks: int, num_classes: int = 10) -> None:
-        super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU())
-        stages, inputs = [], 16
-        for channels, stride in zip((16, 32, 64), self.strides, strict=True):
-            stages.append(self.stage(block, inputs, channels, blocks, stride))
-            inputs = channels
-        self.stages = nn.Sequential(*stages)
-        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, num_classes))
-
-    def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
-        return nn.Sequential(block(inputs, channels, stride), *(block(channels, channels) for _ in range(blocks - 1)))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.stages(self.stem(x)))
+        self.block = block
+        super().__init__(6 * blocks + 2, num_classes, 3)
 
 
 def stage_of(inputs: int, channels: int, blocks: int, stride: int, block: Block = ResidualBlock) -> nn.Module:
@@ -77,6 +63,65 @@ def net_of(*stages: nn.Module, num_classes: int) -> nn.Module:
     """The sheet's net around its stages."""
     stem = nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()
     return nn.Sequential(*stem, *stages, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, num_classes))
+
+
+OUTPUT = "output in training"
+SHARED = [
+    *small_nets.programs(
+        Base,
+        {
+            "stride_in_stage_1": (OUTPUT, "Stage 1 has a stride of 2, too; it keeps the map's size."),
+            "stride_in_every_block": (OUTPUT, ""),
+            "no_strides": (OUTPUT, ""),
+        },
+        without=(
+            "asserted",
+            "rounded_down",
+            "depth_2_accepted",
+            "any_n_accepted",
+            "other_depths_accepted",
+            "depths_of_three_accepted",
+            "colour_by_default",
+            "in_channels_ignored",
+            "blocks_with_bias",
+            "bn1_twice",
+        ),
+    ),
+    *residual_nets.programs(
+        Base,
+        {
+            "a_layer_a_block": ("parameter count", "A stage has twice as many blocks as `blocks` says."),
+            "one_block_more": ("parameter count", "A stage has one block too many: the first one belongs to `blocks`."),
+            "widths_added": ("parameter count", "The widths are 16, 32 and 48; they double, to 16, 32 and 64."),
+            "linear_without_bias": (
+                "parameter count",
+                "The linear layer has no bias; only the convolutions go without.",
+            ),
+            "no_stride_in_stage_3": (OUTPUT, "Stage 3 keeps the size of the map; it should halve it once more."),
+            "pooling_stem": (OUTPUT, "A max-pool follows the stem, as in the nets for large images; here is none."),
+            "strided_stem": (OUTPUT, ""),
+            "square_window": (OUTPUT, ""),
+        },
+        without=(
+            "option_a",
+            "option_c",
+            "nothing_added",
+            "only_projections_added",
+            "added_to_itself",
+            "stride_on_second",
+            "relu_before_addition",
+            "no_last_relu",
+            "detached_shortcuts",
+            "wrong_index",
+        ),
+    ),
+    *parts.programs(
+        lambda made_of: small_nets.with_parts(Base, made_of),
+        places=("stem",),
+        first={"large_eps": "details"},
+        without=("relu6_stem",),
+    ),
+]
 
 
 @wrong("parameter count", AS_FOUND.replace("This", "With a block that it doesn't name itself, this"))
@@ -119,9 +164,9 @@ def passed_to_one_stage() -> Net:
 )
 def first_block_alone() -> type[nn.Module]:
     class Net(Base):
-        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
+        def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
             rest = [ResidualBlock(channels, channels) for _ in range(blocks - 1)]
-            return nn.Sequential(block(inputs, channels, stride), *rest)
+            return nn.Sequential(self.block(in_channels, channels, stride), *rest)
 
     return Net
 
@@ -129,9 +174,9 @@ def first_block_alone() -> type[nn.Module]:
 @wrong("parameter count", "The given block makes the later blocks of a stage, but the first one is still residual.")
 def all_but_the_first_block() -> type[nn.Module]:
     class Net(Base):
-        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
-            rest = [block(channels, channels) for _ in range(blocks - 1)]
-            return nn.Sequential(ResidualBlock(inputs, channels, stride), *rest)
+        def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            rest = [self.block(channels, channels) for _ in range(blocks - 1)]
+            return nn.Sequential(ResidualBlock(in_channels, channels, stride), *rest)
 
     return Net
 
@@ -150,9 +195,9 @@ def projection_in_the_net() -> type[nn.Module]:
             return self.block(x) + self.project(x)
 
     class Net(Base):
-        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
-            rest = [block(channels, channels) for _ in range(blocks - 1)]
-            return nn.Sequential(Projected(block, inputs, channels, stride), *rest)
+        def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            rest = [self.block(channels, channels) for _ in range(blocks - 1)]
+            return nn.Sequential(Projected(self.block, in_channels, channels, stride), *rest)
 
     return Net
 
@@ -168,9 +213,9 @@ def net_adds_shortcuts() -> type[nn.Module]:
             return x + self.block(x)
 
     class Net(Base):
-        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
-            rest = [Added(block(channels, channels)) for _ in range(blocks - 1)]
-            return nn.Sequential(block(inputs, channels, stride), *rest)
+        def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            rest = [Added(self.block(channels, channels)) for _ in range(blocks - 1)]
+            return nn.Sequential(self.block(in_channels, channels, stride), *rest)
 
     return Net
 
@@ -178,8 +223,8 @@ def net_adds_shortcuts() -> type[nn.Module]:
 @wrong("builds", "block.expansion is asked for, but a block need have no such attribute.")
 def asks_for_expansion() -> type[nn.Module]:
     class Net(Base):
-        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
-            return super().stage(block, inputs, channels * block.expansion, blocks, stride)
+        def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            return super().stage(in_channels, channels * self.block.expansion, blocks, stride)
 
     return Net
 
@@ -187,8 +232,8 @@ def asks_for_expansion() -> type[nn.Module]:
 @wrong("builds", "The block is put into the stage without being called: it makes a layer only when it is called.")
 def block_not_called() -> type[nn.Module]:
     class Net(Base):
-        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
-            return nn.Sequential(*[block] * blocks)
+        def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            return nn.Sequential(*[self.block] * blocks)
 
     return Net
 
@@ -196,41 +241,6 @@ def block_not_called() -> type[nn.Module]:
 @wrong("builds", "build_net is called with the block first and then the number of blocks, not the other way round.")
 def arguments_swapped() -> Net:
     return lambda blocks, block, num_classes=10: Base(block, blocks, num_classes)
-
-
-@wrong("output in training", "The stride is not passed to the block, so no map is halved.")
-def stride_not_passed() -> type[nn.Module]:
-    class Net(Base):
-        strides = (1, 1, 1)
-
-    return Net
-
-
-@wrong("output in training", "The stride goes to every block of a stage; only the first one halves the map.")
-def stride_in_every_block() -> type[nn.Module]:
-    class Net(Base):
-        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
-            rest = [block(channels, channels, stride) for _ in range(blocks - 1)]
-            return nn.Sequential(block(inputs, channels, stride), *rest)
-
-    return Net
-
-
-@wrong("output in training", "The first stage has stride 2, too; it keeps the size of its map.")
-def stride_in_all_stages() -> type[nn.Module]:
-    class Net(Base):
-        strides = (2, 2, 2)
-
-    return Net
-
-
-@wrong("shape", "Every block of a stage is made for the stage's input; the later ones get the first one's output.")
-def channels_not_updated() -> type[nn.Module]:
-    class Net(Base):
-        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
-            return nn.Sequential(*(block(inputs, channels, 1 if i else stride) for i in range(blocks)))
-
-    return Net
 
 
 @wrong("shape", "num_classes is not used: the net always has 10 scores.")
@@ -243,76 +253,11 @@ def thousand_classes_by_default() -> Net:
     return lambda block, blocks, num_classes=1000: Base(block, blocks, num_classes)
 
 
-@wrong("shape", "The average is missing, so the linear layer gets the whole map.")
-def no_average() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, block: Block, blocks: int, num_classes: int = 10) -> None:
-            super().__init__(block, blocks, num_classes)
-            self.head = nn.Sequential(nn.Flatten(), nn.Linear(64, num_classes))
-
-    return Net
-
-
-@wrong("parameter count", "`[block(…)] * n` is one block n times, so that all of them share its weights.")
-def one_block_repeated() -> type[nn.Module]:
-    class Net(Base):
-        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
-            return nn.Sequential(block(inputs, channels, stride), *[block(channels, channels)] * (blocks - 1))
-
-    return Net
-
-
-@wrong("parameter count", "Each stage has one block too many: the first one counts, too.")
-def one_block_too_many() -> type[nn.Module]:
-    class Net(Base):
-        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
-            return super().stage(block, inputs, channels, blocks + 1, stride)
-
-    return Net
-
-
 @wrong("parameter count", "The number of blocks is written down as 3, and the argument is not used.")
 def always_three_blocks() -> type[nn.Module]:
     class Net(Base):
-        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
-            return super().stage(block, inputs, channels, 3, stride)
-
-    return Net
-
-
-@wrong("parameter count", "The blocks are kept in a plain list, so the net doesn't know their parameters.")
-def blocks_in_a_list() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, block: Block, blocks: int, num_classes: int = 10) -> None:
-            super().__init__(block, blocks, num_classes)
-            self.kept = list(self.stages)
-            self.stages = nn.Sequential()
-
-        def forward(self, x: Tensor) -> Tensor:
-            x = self.stem(x)
-            for stage in self.kept:
-                x = stage(x)
-            return self.head(x)
-
-    return Net
-
-
-@wrong("parameter count", "The linear layer has no bias; only the convolutions go without.")
-def linear_without_bias() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, block: Block, blocks: int, num_classes: int = 10) -> None:
-            super().__init__(block, blocks, num_classes)
-            self.head[2] = nn.Linear(64, num_classes, bias=False)
-
-    return Net
-
-
-@wrong("output in training", "The stem has no ReLU.")
-def stem_without_relu() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, block: Block, blocks: int, num_classes: int = 10) -> None:
-            super().__init__(block, blocks, num_classes)
-            self.stem[2] = nn.Identity()
+        def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            return super().stage(in_channels, channels, 3, stride)
 
     return Net
 
@@ -320,18 +265,8 @@ def stem_without_relu() -> type[nn.Module]:
 @wrong("output in training", "A ReLU stands behind every stage; what follows a block is its own affair.")
 def relu_behind_stages() -> type[nn.Module]:
     class Net(Base):
-        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
-            return nn.Sequential(super().stage(block, inputs, channels, blocks, stride), nn.ReLU())
-
-    return Net
-
-
-@wrong("output in evaluation", "The stem's BN normalises by the batch in evaluation mode, too.")
-def stem_without_running_statistics() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, block: Block, blocks: int, num_classes: int = 10) -> None:
-            super().__init__(block, blocks, num_classes)
-            self.stem[1] = nn.BatchNorm2d(16, track_running_stats=False)
+        def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            return nn.Sequential(super().stage(in_channels, channels, blocks, stride), nn.ReLU())
 
     return Net
 
@@ -351,14 +286,16 @@ def second_block_again() -> type[nn.Module]:
             return x
 
     class Net(Base):
-        def stage(self, block: Block, inputs: int, channels: int, blocks: int, stride: int) -> nn.Module:
-            return Stage(block(inputs, channels, stride), [block(channels, channels) for _ in range(blocks - 1)])
+        def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
+            return Stage(
+                self.block(in_channels, channels, stride), [self.block(channels, channels) for _ in range(blocks - 1)]
+            )
 
     return Net
 
 
-@wrong("builds", "build_net returns nothing.")
-def nothing_returned() -> Callable[..., None]:
+@wrong("builds", "build_net returns None, often because its `return` is missing.")
+def no_net_returned() -> Callable[..., None]:
     def build_net(block: Block, blocks: int, num_classes: int = 10) -> None:
         Base(block, blocks, num_classes)
 

@@ -5,28 +5,37 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from banks import right, small_nets, small_resnet, wrong
+from banks import parts, residual_nets, right, small_nets, wrong
 
-SHARED = small_nets.programs(
-    small_nets.Net,
-    {
-        "stride_in_every_block": ("map sizes", "Every pair of a stage has the stride; only the first one has."),
-        "stride_in_stage_1": ("map sizes", "Stage 1 has a stride of 2, too; it keeps the map's size."),
-        "repeated_block": (
-            "parameter count",
-            "`[layer] * n` repeats one and the same layer, so its copies share their weights.",
-        ),
-        "plain_list": (
-            "parameter count",
-            "The layers are kept in a plain list, so the net doesn't know their parameters.",
-        ),
-        "blocks_with_bias": ("parameter count", "Every convolution but the stem's has a bias."),
-        "no_strides": ("map sizes", "The strides went away with the projections: the maps keep their size."),
-        "stem_without_relu": ("output in training", "The stem has no ReLU; it is SmallResNet's."),
-        "largest_value": ("output in training", "The map's largest value is taken; the average is, as in SmallResNet."),
-        "bn1_twice": ("weight gradients", "bn1 is used after both convolutions of a pair, and bn2 never."),
-    },
-)
+OWN_WORDS = {
+    "stride_in_every_block": (
+        "map sizes",
+        "The stride of stages 2 and 3 is in more convolutions than their first one, once in each pair.",
+    ),
+    "stride_in_stage_1": ("map sizes", "Stage 1 has a stride of 2, too; it keeps the map's size."),
+    "repeated_block": (
+        "parameter count",
+        "A stage's later layers share their weights, often because `[layer] * n` repeats one and the same.",
+    ),
+    "plain_list": (
+        "parameter count",
+        "The net doesn't know the parameters of its layers, often because they are kept in a plain list.",
+    ),
+    "blocks_with_bias": ("parameter count", "Every convolution but the stem's has a bias."),
+    "no_strides": ("map sizes", "No stage has a stride: the strides don't go away with the projections."),
+    "stem_without_relu": ("output in training", "The stem has no ReLU; it is SmallResNet's."),
+    "largest_value": ("output in training", "The map's largest value is taken; the average is, as in SmallResNet."),
+    "bn1_twice": ("gradients", "bn1 is used after both convolutions of a pair, and bn2 never."),
+    "three_blocks_at_most": ("parameter count", "The net stops growing: a stage never has more than six layers."),
+    "two_blocks_at_most": ("parameter count", "A stage never has more than four layers."),
+}
+SHARED = [
+    *small_nets.programs(small_nets.Net, OWN_WORDS),
+    *parts.programs(
+        lambda made_of: small_nets.with_parts(small_nets.Net, made_of),
+        without=("relu6_stem", "relu6_middle", "relu6_last", "small_eps"),
+    ),
+]
 
 
 @wrong("builds", "All arguments but the depth have a default: PlainNet(20) must work, too.")
@@ -66,12 +75,12 @@ def additions_kept() -> type[nn.Module]:
 
 @wrong("parameter count", "This is still SmallResNet: its additions and projections are all there.")
 def secretly_residual() -> type[nn.Module]:
-    return small_resnet.Base
+    return residual_nets.Net
 
 
 @wrong("parameter count", "Nothing is added any more, but the projections are still there, unused.")
 def projections_kept() -> type[nn.Module]:
-    class Own(small_resnet.Block):
+    class Own(residual_nets.Block):
         def forward(self, x: Tensor) -> Tensor:
             return F.relu(self.branch(x))
 
@@ -83,7 +92,7 @@ def projections_kept() -> type[nn.Module]:
 
 @wrong("parameter count", "Only the additions of identities are gone: two projections are still added.")
 def projections_added() -> type[nn.Module]:
-    class Own(small_resnet.Block):
+    class Own(residual_nets.Block):
         def forward(self, x: Tensor) -> Tensor:
             return F.relu(self.branch(x)) if isinstance(self.shortcut, nn.Identity) else super().forward(x)
 
@@ -275,7 +284,7 @@ def first_convolution_twice() -> type[nn.Module]:
 
 @right
 def flag_in_the_block() -> type[nn.Module]:
-    class Own(small_resnet.Block):
+    class Own(residual_nets.Block):
         residual = False
 
         def make_shortcut(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
@@ -287,7 +296,7 @@ def flag_in_the_block() -> type[nn.Module]:
                 out += self.shortcut(x)
             return F.relu(out, inplace=True)
 
-    class Net(small_resnet.Base):
+    class Net(residual_nets.Net):
         block = Own
 
     return Net
@@ -295,17 +304,17 @@ def flag_in_the_block() -> type[nn.Module]:
 
 @right
 def projections_deleted_afterwards() -> type[nn.Module]:
-    class Net(small_resnet.Base):
+    class Net(residual_nets.Net):
         def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
             super().__init__(depth, num_classes, in_channels, width)
             for module in self.modules():
-                if isinstance(module, small_resnet.Block):
+                if isinstance(module, residual_nets.Block):
                     del module.shortcut
 
         def forward(self, x: Tensor) -> Tensor:
             x = self.stem(x)
             for module in self.modules():
-                if isinstance(module, small_resnet.Block):
+                if isinstance(module, residual_nets.Block):
                     x = torch.relu_(module.branch(x))
             return self.fc(self.pool(x))
 

@@ -1,13 +1,15 @@
 """Programs for ``resnet-50``."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from banks import right, wrong
+from banks import parts, right, wrong
+from banks.parts import USUAL
 
 Block = Any
 WIDTHS = (64, 128, 256, 512)
@@ -16,30 +18,57 @@ WIDTHS = (64, 128, 256, 512)
 class Base(nn.Module):
     """The right net. The wrong ones change one thing."""
 
+    parts = USUAL
     strides = (1, 2, 2, 2)
 
     def __init__(self, block: Block, layers: Sequence[int], num_classes: int = 1000) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
+        self.conv1: Any = self.parts.conv(3, 64, 7, 2)
+        self.bn1: Any = self.parts.norm(64)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
         self.stages = nn.Sequential()
         channels = 64
         for width, number, stride in zip(WIDTHS, layers, self.strides, strict=True):
             self.stages.append(self.stage(block, channels, width, number, stride))
             channels = width * block.expansion
-        self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(channels, num_classes)
+        self.avgpool: nn.Module = nn.AdaptiveAvgPool2d(1)
+        self.fc = self.parts.linear(channels, num_classes)
 
     def stage(self, block: Block, channels: int, width: int, number: int, stride: int) -> nn.Module:
         first = block(channels, width, stride)
         return nn.Sequential(first, *(block(width * block.expansion, width, 1) for _ in range(number - 1)))
 
     def stem(self, x: Tensor) -> Tensor:
-        return self.maxpool(F.relu(self.bn1(self.conv1(x))))
+        return self.maxpool(self.parts.relu["stem"](self.bn1(self.conv1(x))))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc(self.avgpool(self.stages(self.stem(x))).flatten(1))
+
+
+def with_parts(made_of: parts.Parts) -> type[Base]:
+    """The right net made of other parts."""
+
+    class Net(Base):
+        parts = made_of
+
+    return Net
+
+
+SHARED = [
+    *parts.programs(
+        with_parts,
+        places=("stem",),
+        first={"large_eps": "details", "leaky_stem": "one colour"},
+        without=("a_little_leaky_stem", "relu6_stem"),
+    ),
+    parts.named(
+        "leaky_by_a_thousandth",
+        partial(with_parts, USUAL.after("stem", partial(F.leaky_relu, negative_slope=1e-3))),
+        "wrong",
+        "details",
+        "The stem's ReLU lets a thousandth of what is negative through, as a leaky ReLU does.",
+    ),
+]
 
 
 @wrong("builds", "The shortcut is handed to the block as a fourth argument: here the block makes its own.")
@@ -230,7 +259,9 @@ def layers_ignored() -> type[nn.Module]:
     return Net
 
 
-@wrong("parameter count", "The blocks are kept in a plain list, so the net does not know their parameters.")
+@wrong(
+    "parameter count", "The net doesn't know the parameters of its blocks, often because they are kept in a plain list."
+)
 def blocks_in_a_list() -> type[nn.Module]:
     class Net(Base):
         def __init__(self, block: Block, layers: Sequence[int], num_classes: int = 1000) -> None:
@@ -265,7 +296,58 @@ def ten_classes_by_default() -> type[nn.Module]:
     return Net
 
 
-@wrong("full size", "`[block] * n` repeats one block n times: all of them share its weights.")
+@wrong("parameter count", "A stage never has more than two blocks.")
+def two_blocks_at_most() -> type[nn.Module]:
+    class Net(Base):
+        def stage(self, block: Block, channels: int, width: int, number: int, stride: int) -> nn.Module:
+            return super().stage(block, channels, width, min(number, 2), stride)
+
+    return Net
+
+
+@wrong("full size", "A stage never has more than three blocks.")
+def three_blocks_at_most() -> type[nn.Module]:
+    class Net(Base):
+        def stage(self, block: Block, channels: int, width: int, number: int, stride: int) -> nn.Module:
+            return super().stage(block, channels, width, min(number, 3), stride)
+
+    return Net
+
+
+@wrong("parameter count", "Stages of more than one block have one block too few.")
+def one_block_too_few() -> type[nn.Module]:
+    class Net(Base):
+        def stage(self, block: Block, channels: int, width: int, number: int, stride: int) -> nn.Module:
+            return super().stage(block, channels, width, max(1, number - 1), stride)
+
+    return Net
+
+
+@wrong("output in training", "A ReLU follows the linear layer; the scores go out as they are.")
+def last_relu() -> type[nn.Module]:
+    class Net(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(super().forward(x))
+
+    return Net
+
+
+@wrong(
+    "output in training", "The average is taken over a square as wide as the map, which is right for square maps only."
+)
+def square_window() -> type[nn.Module]:
+    class Net(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.stages(self.stem(x))
+            return self.fc(F.avg_pool2d(x, x.shape[3]).flatten(1))
+
+    return Net
+
+
+@wrong(
+    "parameter count",
+    "A stage's later blocks share their weights, often because `[block] * n` repeats one and the same block.",
+)
 def one_block_repeated() -> type[nn.Module]:
     class Net(Base):
         def stage(self, block: Block, channels: int, width: int, number: int, stride: int) -> nn.Module:
@@ -314,7 +396,7 @@ def stem_without_stride() -> type[nn.Module]:
     return Net
 
 
-@wrong("output in evaluation", "The stem has no ReLU.")
+@wrong("one colour", "The stem has no ReLU.")
 def stem_without_relu() -> type[nn.Module]:
     class Net(Base):
         def stem(self, x: Tensor) -> Tensor:
@@ -444,7 +526,7 @@ def block_called_with_out_channels() -> type[nn.Module]:
     return Net
 
 
-@wrong("shape", "The output is computed, but forward does not return it.")
+@wrong("shape", "forward returns None, often because its `return` is missing.")
 def nothing_returned() -> type[nn.Module]:
     class Net(Base):
         def forward(self, x: Tensor) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -548,7 +630,7 @@ def relu_behind_the_pool_and_1x1_head() -> type[nn.Module]:
     class Net(Base):
         def __init__(self, block: Block, layers: Sequence[int], num_classes: int = 1000) -> None:
             super().__init__(block, layers, num_classes)
-            self.fc = nn.Conv2d(512 * block.expansion, num_classes, 1)  # pyright: ignore
+            self.fc = nn.Conv2d(512 * block.expansion, num_classes, 1)
 
         def stem(self, x: Tensor) -> Tensor:
             return F.relu(self.maxpool(self.bn1(self.conv1(x.contiguous(memory_format=torch.channels_last)))))

@@ -128,7 +128,7 @@ def slice_from_1() -> type[nn.Module]:
     return Shortcut
 
 
-@wrong("parameter count", "A 1x1 convolution changes the channels; that is option B, without its BN.")
+@wrong("nothing kept", "A 1x1 convolution changes the channels; that is option B, without its BN.")
 def projected() -> type[nn.Module]:
     class Shortcut(Base):
         def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
@@ -141,7 +141,10 @@ def projected() -> type[nn.Module]:
     return Shortcut
 
 
-@wrong("parameter count", "The zeros are an nn.Parameter, so the optimizer will change them.")
+@wrong(
+    "nothing kept",
+    "The channels of zeros are trained parameters, often an nn.Parameter, so an optimizer will change them.",
+)
 def learned_zeros() -> type[nn.Module]:
     class Shortcut(Base):
         def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
@@ -240,7 +243,7 @@ def rectified() -> type[nn.Module]:
     return Shortcut
 
 
-@wrong("gradients", "The pixels are taken with .data or .detach(), so no gradient goes through the shortcut.")
+@wrong("input gradient", "The pixels are taken with .data or .detach(), so no gradient goes through the shortcut.")
 def detached() -> type[nn.Module]:
     class Shortcut(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -249,7 +252,7 @@ def detached() -> type[nn.Module]:
     return Shortcut
 
 
-@wrong("float64", "The output is made as float32 whatever the input is; x.new_zeros keeps the input's type.")
+@wrong("types", "The output is made as float32 whatever the input is; x.new_zeros keeps the input's type.")
 def always_float32() -> type[nn.Module]:
     class Shortcut(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -261,7 +264,7 @@ def always_float32() -> type[nn.Module]:
     return Shortcut
 
 
-@wrong("refuses", "The refusal is an AssertionError; raise ValueError.")
+@wrong("refuses", "Fewer channels out than in are an AssertionError; raise a ValueError.")
 def asserted() -> type[nn.Module]:
     class Shortcut(Base):
         def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
@@ -286,7 +289,7 @@ def refused_in_forward() -> type[nn.Module]:
     return Shortcut
 
 
-@wrong("shape", "The output is computed, but forward does not return it.")
+@wrong("shape", "forward returns None, often because its `return` is missing.")
 def nothing_returned() -> type[nn.Module]:
     class Shortcut(Base):
         def forward(self, x: Tensor) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -334,6 +337,137 @@ def zeros_in_the_batch() -> type[nn.Module]:
     return Shortcut
 
 
+@wrong("nothing kept", "Something is kept in a buffer, and so in the state_dict; zeros can be made in forward.")
+def buffer_of_zeros() -> type[nn.Module]:
+    class Shortcut(Base):
+        def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+            super().__init__(in_channels, out_channels, stride)
+            self.register_buffer("zeros", torch.zeros(1, self.extra, 1, 1))
+            self.zeros: Tensor
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.pick(x).contiguous(memory_format=torch.channels_last)
+            return torch.hstack([x, self.zeros.to(x).expand(len(x), -1, *x.shape[2:])])
+
+    return Shortcut
+
+
+@wrong(
+    "types",
+    "Numbers of float32 are kept and used for every input; make them in forward, of the input's type.",
+)
+def fixed_convolution_of_float32() -> type[nn.Module]:
+    class Shortcut(nn.Module):
+        def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+            super().__init__()
+            if in_channels > out_channels:
+                raise ValueError("fewer channels out than in")
+            self.stride = stride
+            self.register_buffer("weight", torch.eye(out_channels, in_channels)[:, :, None, None], persistent=False)
+            self.weight: Tensor
+
+        def forward(self, x: Tensor) -> Tensor:
+            return F.conv2d(x, self.weight, stride=self.stride)
+
+    return Shortcut
+
+
+@wrong("nothing kept", "A convolution whose weights don't learn does it: its weights are still parameters.")
+def frozen_convolution() -> type[nn.Module]:
+    class Shortcut(Base):
+        def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+            super().__init__(in_channels, out_channels, stride)
+            self.conv = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False).requires_grad_(False)
+            with torch.no_grad():
+                self.conv.weight.copy_(torch.eye(out_channels, in_channels)[:, :, None, None])
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.conv(x)
+
+    return Shortcut
+
+
+@wrong("refuses", "Fewer channels out than in are refused at stride 1 alone.")
+def refused_at_stride_1() -> type[nn.Module]:
+    class Shortcut(Base):
+        def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+            super().__init__(in_channels, in_channels, stride)
+            if out_channels < in_channels and stride == 1:
+                raise ValueError("channels can only be added")
+            self.out_channels, self.extra = out_channels, out_channels - in_channels
+
+    return Shortcut
+
+
+@wrong("refuses", "Fewer channels out than in are refused only where the stride isn't 1.")
+def refused_at_other_strides() -> type[nn.Module]:
+    class Shortcut(Base):
+        def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+            super().__init__(in_channels, in_channels, stride)
+            if out_channels < in_channels and stride != 1:
+                raise ValueError("channels can only be added")
+            self.out_channels, self.extra = out_channels, out_channels - in_channels
+
+    return Shortcut
+
+
+@wrong("shape", "A stride above 2 is taken as 2.")
+def stride_at_most_2() -> type[nn.Module]:
+    class Shortcut(Base):
+        def pick(self, x: Tensor) -> Tensor:
+            stride = min(self.stride, 2)
+            return x[:, :, ::stride, ::stride]
+
+    return Shortcut
+
+
+@wrong("shape", "The output is float64, whatever the input's type is.")
+def always_float64() -> type[nn.Module]:
+    class Shortcut(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x).double()
+
+    return Shortcut
+
+
+@wrong("types", "The zeros are float32 whatever the input is, so an output for float16 is float32: use x.new_zeros.")
+def zeros_of_float32() -> type[nn.Module]:
+    class Shortcut(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.pick(x)
+            return torch.cat([x, torch.zeros(len(x), self.extra, *x.shape[2:], device=x.device)], 1)
+
+    return Shortcut
+
+
+@wrong("types", "The zeros are on the CPU wherever the input is: x.new_zeros makes them where the input is.")
+def zeros_on_the_cpu() -> type[nn.Module]:
+    class Shortcut(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.pick(x)
+            return torch.cat([x, torch.zeros(len(x), self.extra, *x.shape[2:], dtype=x.dtype)], 1)
+
+    return Shortcut
+
+
+@wrong("kept pixels", "A bit of the input is dropped at random in training.")
+def dropout() -> type[nn.Module]:
+    class Shortcut(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.dropout(super().forward(x), 0.01, self.training)
+
+    return Shortcut
+
+
+@wrong("kept pixels", "What is kept is cut off at 6 and at -6.")
+def clamped() -> type[nn.Module]:
+    class Shortcut(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x).clamp(-6, 6)
+
+    return Shortcut
+
+
 @right
 def zeros_joined() -> type[nn.Module]:
     class Shortcut(nn.Module):
@@ -346,7 +480,7 @@ def zeros_joined() -> type[nn.Module]:
         def forward(self, x: Tensor) -> Tensor:
             x = x[..., :: self.s, :: self.s]
             n, _, h, w = x.shape
-            return torch.cat([x, torch.zeros(n, self.more, h, w)], 1)
+            return torch.cat([x, torch.zeros(n, self.more, h, w, dtype=x.dtype, device=x.device)], 1)
 
     return Shortcut
 
@@ -380,32 +514,24 @@ def pooling_window_of_1() -> type[nn.Module]:
 
 @right
 def fixed_convolution() -> type[nn.Module]:
-    class Shortcut(nn.Module):
-        def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
-            super().__init__()
-            if in_channels > out_channels:
-                raise ValueError("fewer channels out than in")
-            self.stride = stride
-            self.register_buffer("weight", torch.eye(out_channels, in_channels)[:, :, None, None], persistent=False)
-            self.weight: Tensor
-
+    class Shortcut(Base):
         def forward(self, x: Tensor) -> Tensor:
-            return F.conv2d(x, self.weight, stride=self.stride)
+            weight = torch.eye(self.out_channels, self.in_channels, dtype=x.dtype, device=x.device)
+            return F.conv2d(x, weight[:, :, None, None], stride=self.stride)
 
     return Shortcut
 
 
 @right
-def buffer_of_zeros() -> type[nn.Module]:
-    class Shortcut(Base):
-        def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
-            super().__init__(in_channels, out_channels, stride)
-            self.register_buffer("zeros", torch.zeros(1, self.extra, 1, 1))
-            self.zeros: Tensor
+def compiled():  # noqa: ANN201
+    return lambda *args: torch.compile(Base(*args), backend="eager")
 
+
+@right
+def dropout_of_nothing() -> type[nn.Module]:
+    class Shortcut(Base):
         def forward(self, x: Tensor) -> Tensor:
-            x = self.pick(x).contiguous(memory_format=torch.channels_last)
-            return torch.hstack([x, self.zeros.expand(len(x), -1, *x.shape[2:])])
+            return F.dropout(super().forward(x), 0.0, self.training)
 
     return Shortcut
 

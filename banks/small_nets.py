@@ -1,50 +1,55 @@
-"""What the banks of ``small-resnet`` and ``plain-twin`` share: the net, and programs one step away from it."""
+"""What the banks of ``small-resnet``, ``plain-twin`` and ``clinic-1`` share: a net, and programs one step away."""
 
-from collections.abc import Callable
+from collections.abc import Collection
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from banks import Maker, right, wrong
+from banks import Maker, wrong
+from banks.parts import USUAL, Apply, Parts, variations
 
 
 class Pair(nn.Module):
     """A block's two convolutions, and nothing around them. The exercises' blocks and the wrong ones build on it."""
 
+    parts = USUAL
+
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(out_channels)
-        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(out_channels)
+        self.conv1: Any = self.parts.conv(in_channels, out_channels, 3, stride)
+        self.bn1: Any = self.parts.norm(out_channels)
+        self.conv2: Any = self.parts.conv(out_channels, out_channels, 3, 1)
+        self.bn2: Any = self.parts.norm(out_channels)
 
     def branch(self, x: Tensor) -> Tensor:
-        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return self.bn2(self.conv2(self.parts.relu["middle"](self.bn1(self.conv1(x)))))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.branch(x))
+        return self.parts.relu["last"](self.branch(x))
 
 
 class Net(nn.Module):
     """The net of three stages, whose blocks each exercise gives."""
 
-    block: type[Pair] = Pair
+    block: Any = Pair  # a block of whatever class, called with channels before and after, and a stride
+    parts = USUAL
     factors = (1, 2, 4)
     strides = (1, 2, 2)
 
     def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
         super().__init__()
         blocks = self.count(depth)
-        self.stem = nn.Sequential(
-            nn.Conv2d(in_channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
+        self.stem: Any = nn.Sequential(
+            self.parts.conv(in_channels, width, 3, 1), self.parts.norm(width), Apply(self.parts.relu["stem"])
         )
         self.stages = nn.Sequential()
         channels = width
         for factor, stride in zip(self.factors, self.strides, strict=True):
             self.stages.append(self.stage(channels, factor * width, blocks, stride))
             channels = factor * width
-        self.fc = nn.Linear(channels, num_classes)
+        self.fc = self.parts.linear(channels, num_classes)
 
     def count(self, depth: int) -> int:
         if (depth - 2) % 6 or depth < 8:
@@ -62,17 +67,30 @@ class Net(nn.Module):
         return self.fc(self.pool(self.stages(self.stem(x))))
 
 
+def with_parts(base: type[Net], parts: Parts) -> type[Net]:
+    """The same net made of other parts."""
+
+    class OwnBlock(base.block):
+        pass
+
+    class Own(base):
+        block = OwnBlock
+
+    Own.parts = OwnBlock.parts = parts
+    return Own
+
+
 @wrong("builds", "The class is not written yet.")
 def unwritten(base: type[Net]) -> type[nn.Module]:
     class Own(nn.Module):
-        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
+        def __init__(self, *_args: Any, **_options: Any) -> None:
             super().__init__()
             raise NotImplementedError
 
     return Own
 
 
-@wrong("refuses", "A wrong depth is an AssertionError; raise ValueError.")
+@wrong("refuses", "A wrong depth is an AssertionError; raise a ValueError.")
 def asserted(base: type[Net]) -> type[nn.Module]:
     class Own(base):
         def count(self, depth: int) -> int:
@@ -125,6 +143,17 @@ def other_depths_accepted(base: type[Net]) -> type[nn.Module]:
     return Own
 
 
+@wrong("refuses", "Depths of 3n+2 are accepted; the (depth - 2) / 6 of the specification must be whole.")
+def depths_of_three_accepted(base: type[Net]) -> type[nn.Module]:
+    class Own(base):
+        def count(self, depth: int) -> int:
+            if (depth - 2) % 3 or depth < 8:
+                raise ValueError("depth must be 3n+2")
+            return (depth - 2) // 6
+
+    return Own
+
+
 @wrong("shape", "The default of in_channels is 3; it is 1.")
 def colour_by_default(base: type[Net]) -> type[nn.Module]:
     class Own(base):
@@ -152,7 +181,7 @@ def squeezed(base: type[Net]) -> type[nn.Module]:
     return Own
 
 
-@wrong("shape", "The output is computed, but forward does not return it.")
+@wrong("shape", "forward returns None, often because its `return` is missing.")
 def nothing_returned(base: type[Net]) -> type[nn.Module]:
     class Own(base):
         def forward(self, x: Tensor) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -188,7 +217,10 @@ def stride_in_stage_1(base: type[Net]) -> type[nn.Module]:
     return Own
 
 
-@wrong("parameter count", "`[block] * n` repeats one and the same block, so its copies share their weights.")
+@wrong(
+    "parameter count",
+    "A stage's later blocks share their weights, often because `[block] * n` repeats one and the same block.",
+)
 def repeated_block(base: type[Net]) -> type[nn.Module]:
     class Own(base):
         def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
@@ -198,11 +230,13 @@ def repeated_block(base: type[Net]) -> type[nn.Module]:
     return Own
 
 
-@wrong("parameter count", "The blocks are kept in a plain list, so the net doesn't know their parameters.")
+@wrong(
+    "parameter count", "The net doesn't know the parameters of its blocks, often because they are kept in a plain list."
+)
 def plain_list(base: type[Net]) -> type[nn.Module]:
     class Own(base):
-        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
-            super().__init__(depth, num_classes, in_channels, width)
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
             self.kept = list(self.stages.children())
             self.stages = nn.Identity()  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -218,9 +252,10 @@ def plain_list(base: type[Net]) -> type[nn.Module]:
 @wrong("parameter count", "The stem's convolution has a bias: no convolution on this sheet has one.")
 def stem_with_bias(base: type[Net]) -> type[nn.Module]:
     class Own(base):
-        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
-            super().__init__(depth, num_classes, in_channels, width)
-            self.stem[0] = nn.Conv2d(in_channels, width, 3, padding=1)
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            conv: Any = self.stem[0]
+            conv.bias = nn.Parameter(torch.zeros(conv.out_channels))
 
     return Own
 
@@ -250,8 +285,8 @@ def no_strides(base: type[Net]) -> type[nn.Module]:
 @wrong("output in training", "The stem has no ReLU.")
 def stem_without_relu(base: type[Net]) -> type[nn.Module]:
     class Own(base):
-        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
-            super().__init__(depth, num_classes, in_channels, width)
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
             self.stem[2] = nn.Identity()
 
     return Own
@@ -281,8 +316,8 @@ def bn1_twice(base: type[Net]) -> type[nn.Module]:
 @wrong("running statistics", "The BNs' momentum isn't PyTorch's default, 0.1.")
 def other_momentum(base: type[Net]) -> type[nn.Module]:
     class Own(base):
-        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
-            super().__init__(depth, num_classes, in_channels, width)
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
             for module in self.modules():
                 if isinstance(module, nn.BatchNorm2d):
                     module.momentum = 0.01
@@ -290,47 +325,24 @@ def other_momentum(base: type[Net]) -> type[nn.Module]:
     return Own
 
 
-@right
-def convolutions_split_by_output(base: type[Net]) -> type[nn.Module]:
-    class Split(nn.Module):
-        def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-            super().__init__()
-            half = outputs // 2
-            self.a = nn.Conv2d(inputs, half, 3, stride, 1, bias=False)
-            self.b = nn.Conv2d(inputs, half, 3, stride, 1, bias=False)
-
-        def forward(self, x: Tensor) -> Tensor:
-            return torch.cat([self.a(x), self.b(x)], 1)
-
-    class OwnBlock(base.block):
-        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
-            super().__init__(in_channels, out_channels, stride)
-            self.conv1 = Split(in_channels, out_channels, stride)  # pyright: ignore
-
+@wrong("parameter count", "The net stops growing: a stage never has more than three blocks.")
+def three_blocks_at_most(base: type[Net]) -> type[nn.Module]:
     class Own(base):
-        block = OwnBlock
+        def count(self, depth: int) -> int:
+            return min(super().count(depth), 3)
 
     return Own
 
 
-def programs(base: type[Net], expected: dict[str, tuple[str, str]]) -> list[Maker]:
-    """The programs above, made from an exercise's right net.
+@wrong("parameter count", "A stage never has more than two blocks.")
+def two_blocks_at_most(base: type[Net]) -> type[nn.Module]:
+    class Own(base):
+        def count(self, depth: int) -> int:
+            return min(super().count(depth), 2)
 
-    ``expected`` gives, by name, the check that must fail first and the misconception where this exercise has its own.
-    Raises ValueError for a name that no program has.
-    """
-    builders = {name: value for name, value in globals().items() if hasattr(value, "expected")}
-    if unknown := expected.keys() - builders.keys():
-        raise ValueError(f"No program is called {', '.join(sorted(unknown))}.")
-    own = {name: ("wrong", *check_and_words) for name, check_and_words in expected.items()}
-    here = {name: build.expected for name, build in builders.items()} | own
-    return [_program(build, base, here[name]) for name, build in builders.items()]
+    return Own
 
 
-def _program(build: Callable[[type[Net]], object], base: type[Net], expected: tuple[str, ...]) -> Maker:
-    def make() -> object:
-        return build(base)
-
-    make.__name__ = build.__name__
-    make.expected = expected  # pyright: ignore[reportFunctionMemberAccess]
-    return make
+def programs(base: type[Net], expected: dict[str, tuple[str, str]], without: Collection[str] = ()) -> list[Maker]:
+    """The programs above, as :func:`banks.parts.variations` makes them."""
+    return variations(globals(), base, expected, without)

@@ -5,32 +5,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from banks import right, small_nets, wrong
+from banks import parts, residual_nets, right, small_nets, wrong
+from banks.residual_nets import Block
+from banks.residual_nets import Net as Base
 
-
-class Block(small_nets.Pair):
-    """The right block. The wrong ones change one thing."""
-
-    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
-        super().__init__(in_channels, out_channels, stride)
-        self.shortcut = self.make_shortcut(in_channels, out_channels, stride)
-
-    def make_shortcut(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
-        if stride == 1 and in_channels == out_channels:
-            return nn.Identity()
-        return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.branch(x) + self.shortcut(x))
-
-
-class Base(small_nets.Net):
-    """The right net. The wrong ones change one thing."""
-
-    block = Block
-
-
-SHARED = small_nets.programs(Base, {})
+SHARED = [
+    *small_nets.programs(Base, {}),
+    *residual_nets.programs(Base, {}),
+    *parts.programs(
+        lambda made_of: small_nets.with_parts(Base, made_of),
+        first={"relu6_last": "output in training"},
+        without=("relu6_stem",),
+    ),
+]
 
 
 @wrong("builds", "Depths of 6n are asked for; it is 6n+2, since the stem and the linear layer count, too.")
@@ -71,255 +58,11 @@ def window_of_8() -> type[nn.Module]:
     return Net
 
 
-@wrong("parameter count", "A stage has twice the blocks: a block has two layers, so n is (depth - 2) / 6, not / 3.")
-def a_layer_a_block() -> type[nn.Module]:
-    class Net(Base):
-        def count(self, depth: int) -> int:
-            return 2 * super().count(depth)
-
-    return Net
-
-
-@wrong("parameter count", "A stage has n + 1 blocks: the first one belongs to the n.")
-def one_block_more() -> type[nn.Module]:
-    class Net(Base):
-        def count(self, depth: int) -> int:
-            return super().count(depth) + 1
-
-    return Net
-
-
-@wrong("parameter count", "The shortcuts are option A, without parameters; option B is asked for.")
-def option_a() -> type[nn.Module]:
-    class Pad(nn.Module):
-        def __init__(self, extra: int, stride: int) -> None:
-            super().__init__()
-            self.extra, self.stride = extra, stride
-
-        def forward(self, x: Tensor) -> Tensor:
-            return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.extra))
-
-    class Own(Block):
-        def make_shortcut(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
-            return Pad(out_channels - in_channels, stride)
-
-    class Net(Base):
-        block = Own
-
-    return Net
-
-
-@wrong("parameter count", "Every shortcut is projected (option C); option B projects only where the shape changes.")
-def option_c() -> type[nn.Module]:
-    class Own(Block):
-        def make_shortcut(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
-            conv = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
-            return nn.Sequential(conv, nn.BatchNorm2d(out_channels))
-
-    class Net(Base):
-        block = Own
-
-    return Net
-
-
-@wrong("parameter count", "The widths are w, 2w, 3w; they double, to w, 2w, 4w.")
-def widths_added() -> type[nn.Module]:
-    class Net(Base):
-        factors = (1, 2, 3)
-
-    return Net
-
-
 @wrong("parameter count", "The width is ignored: the stages are always 16, 32 and 64 wide.")
 def width_ignored() -> type[nn.Module]:
     class Net(Base):
         def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
             super().__init__(depth, num_classes, in_channels)
-
-    return Net
-
-
-@wrong("parameter count", "The stem has no BN.")
-def stem_without_bn() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
-            super().__init__(depth, num_classes, in_channels, width)
-            self.stem[1] = nn.Identity()
-
-    return Net
-
-
-@wrong("parameter count", "The linear layer has no bias.")
-def linear_without_bias() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
-            super().__init__(depth, num_classes, in_channels, width)
-            self.fc = nn.Linear(4 * width, num_classes, bias=False)
-
-    return Net
-
-
-@wrong("shortcuts", "Nothing is added at all: the projections are made, but forward leaves them out. A plain net.")
-def nothing_added() -> type[nn.Module]:
-    class Own(Block):
-        def forward(self, x: Tensor) -> Tensor:
-            return F.relu(self.branch(x))
-
-    class Net(Base):
-        block = Own
-
-    return Net
-
-
-@wrong("shortcuts", "Only the projections are added; where the shape stays, the input is not.")
-def only_projections_added() -> type[nn.Module]:
-    class Own(Block):
-        def forward(self, x: Tensor) -> Tensor:
-            if isinstance(self.shortcut, nn.Identity):
-                return F.relu(self.branch(x))
-            return super().forward(x)
-
-    class Net(Base):
-        block = Own
-
-    return Net
-
-
-@wrong("shortcuts", "What is added is the branch's own output: `out += out` instead of `out += x`.")
-def added_to_itself() -> type[nn.Module]:
-    class Own(Block):
-        def forward(self, x: Tensor) -> Tensor:
-            out = self.branch(x)
-            return F.relu(out + (out if isinstance(self.shortcut, nn.Identity) else self.shortcut(x)))
-
-    class Net(Base):
-        block = Own
-
-    return Net
-
-
-@wrong("map sizes", "Stage 3 has no stride of 2.")
-def no_stride_in_stage_3() -> type[nn.Module]:
-    class Net(Base):
-        strides = (1, 2, 1)
-
-    return Net
-
-
-@wrong("map sizes", "A max-pool follows the stem, as in the net for ImageNet; small images need none.")
-def pooling_stem() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
-            super().__init__(depth, num_classes, in_channels, width)
-            self.stem.append(nn.MaxPool2d(3, 2, 1))
-
-    return Net
-
-
-@wrong("map sizes", "The stem has a stride of 2.")
-def strided_stem() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
-            super().__init__(depth, num_classes, in_channels, width)
-            self.stem[0] = nn.Conv2d(in_channels, width, 3, 2, 1, bias=False)
-
-    return Net
-
-
-@wrong("map sizes", "The blocks have their stride on the second 3x3; it belongs to the first.")
-def stride_on_second() -> type[nn.Module]:
-    class Own(Block):
-        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
-            super().__init__(in_channels, out_channels, stride)
-            self.conv1.stride, self.conv2.stride = (1, 1), (stride, stride)
-
-    class Net(Base):
-        block = Own
-
-    return Net
-
-
-@wrong("output in training", "The ReLU stands before the addition in every block.")
-def relu_before_addition() -> type[nn.Module]:
-    class Own(Block):
-        def forward(self, x: Tensor) -> Tensor:
-            return F.relu(self.branch(x)) + self.shortcut(x)
-
-    class Net(Base):
-        block = Own
-
-    return Net
-
-
-@wrong("output in training", "The blocks end with the addition: the ReLU after it is missing.")
-def no_last_relu() -> type[nn.Module]:
-    class Own(Block):
-        def forward(self, x: Tensor) -> Tensor:
-            return self.branch(x) + self.shortcut(x)
-
-    class Net(Base):
-        block = Own
-
-    return Net
-
-
-@wrong("output in training", "The pooling window is a square, so a map that is not one is not averaged as a whole.")
-def square_window() -> type[nn.Module]:
-    class Net(Base):
-        def pool(self, x: Tensor) -> Tensor:
-            return F.avg_pool2d(x, x.shape[3]).flatten(1)
-
-    return Net
-
-
-@wrong("output in training", "A softmax follows the linear layer; the loss function has it already.")
-def softmax() -> type[nn.Module]:
-    class Net(Base):
-        def forward(self, x: Tensor) -> Tensor:
-            return super().forward(x).softmax(1)
-
-    return Net
-
-
-@wrong("output in evaluation", "The stem's BN normalises with the batch's statistics in evaluation mode, too.")
-def no_running_statistics() -> type[nn.Module]:
-    class Net(Base):
-        def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
-            super().__init__(depth, num_classes, in_channels, width)
-            self.stem[1] = nn.BatchNorm2d(width, track_running_stats=False)
-
-    return Net
-
-
-@wrong("gradients", "The shortcuts are detached, so gradients come down through the branches alone.")
-def detached_shortcuts() -> type[nn.Module]:
-    class Own(Block):
-        def forward(self, x: Tensor) -> Tensor:
-            return F.relu(self.branch(x) + self.shortcut(x).detach())
-
-    class Net(Base):
-        block = Own
-
-    return Net
-
-
-@wrong("gradients", "The loop over a stage calls one block again and again, and the other ones never.")
-def wrong_index() -> type[nn.Module]:
-    class Stage(nn.Module):
-        def __init__(self, *blocks: nn.Module) -> None:
-            super().__init__()
-            self.blocks = nn.ModuleList(blocks)
-
-        def forward(self, x: Tensor) -> Tensor:
-            x = self.blocks[0](x)
-            for _ in self.blocks[1:]:
-                x = self.blocks[-1](x)
-            return x
-
-    class Net(Base):
-        def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
-            rest = [self.block(channels, channels) for _ in range(blocks - 1)]
-            return Stage(self.block(in_channels, channels, stride), *rest)
 
     return Net
 
@@ -342,28 +85,6 @@ def super_forgotten() -> type[nn.Module]:
         def __init__(self, depth: int, num_classes: int = 10, in_channels: int = 1, width: int = 16) -> None:
             self.conv = nn.Conv2d(in_channels, width, 3, padding=1, bias=False)
             super().__init__()
-
-    return Net
-
-
-@wrong(
-    "shape",
-    "A stage's later blocks are made like its first one (`[block] * n`, or `channels` is not updated), but what "
-    "reaches them is already as wide as the stage.",
-)
-def stage_of_first_blocks() -> type[nn.Module]:
-    class Net(Base):
-        def stage(self, in_channels: int, channels: int, blocks: int, stride: int) -> nn.Module:
-            return nn.Sequential(*[self.block(in_channels, channels, stride)] * blocks)
-
-    return Net
-
-
-@wrong("output in training", "A ReLU follows the linear layer; the scores go out as they are.")
-def last_relu() -> type[nn.Module]:
-    class Net(Base):
-        def forward(self, x: Tensor) -> Tensor:
-            return F.relu(super().forward(x))
 
     return Net
 

@@ -48,6 +48,8 @@ def of_parameters(tensors: Sequence[Named], usual: Sequence[Shape]) -> list[Assi
 
     ``usual`` are the usual parameters' shapes in the order of their use. There are none where some layout is unknown.
     """
+    if all(tensor.is_usual for tensor in tensors) and _same([tensor.shape for tensor in tensors], usual):
+        return [()]
     covers = islice(_covers(tensors, usual, WEIGHT), MOST)
     found = (assignment for cover in covers for assignment in _arranged(cover))
     return list(dict.fromkeys(islice(found, MOST)))
@@ -59,20 +61,66 @@ def of_statistics(found: Sequence[tuple[str, Shape, str]], usual: Sequence[tuple
     for role in (MEAN, VARIANCE):
         tensors = [Named(name, shape) for name, shape, its_role in found if its_role == role]
         sizes = [shape for _, shape, its_role in usual if its_role == role]
+        if _same([tensor.shape for tensor in tensors], sizes):
+            ways.append([()])
+            continue
         ways.append([way for cover in islice(_covers(tensors, sizes, role), MOST) for way in _arranged(cover)])
     return list(dict.fromkeys(means + variances for means, variances in zip(*ways, strict=False))) or [()]
+
+
+def _same(shapes: Sequence[Shape], usual: Sequence[Shape]) -> bool:
+    return Counter(map(essential, shapes)) == Counter(map(essential, usual))
 
 
 def _covers(tensors: Sequence[Named], usual: Sequence[Shape], role: str) -> Iterator[Cover]:
     """Ways to share out the usual tensors among the learner's."""
     ranks = {essential(shape): len(shape) for shape in usual}
     shapes = [essential(shape) for shape in usual]
+    if aligned := _aligned(tensors, shapes, role):
+        yield aligned
     for cover, left in islice(_whole(tuple(tensors), list(Counter(shapes).items()), ranks, role), MOST_COVERS):
         rest = [tensor for tensor in tensors if tensor not in cover]
         missing = Counter(left)
         in_order = [shape for shape in shapes if missing[shape] and not missing.subtract([shape])]
         for more in _parts(rest, in_order, role):
             yield cover | more
+
+
+def _aligned(tensors: Sequence[Named], usual: Sequence[Shape], role: str) -> Cover:
+    """Both in the same order, with usual ones that are cut along their channels or are several in one; nothing if not.
+
+    It tells a part of one layer from the whole of another that has its shape.
+    """
+    cover: Cover = {}
+    left, wanted = list(tensors), list(usual)
+    while left and wanted:
+        if whole := _as_whole(left[0], wanted[0], role):
+            found, number = {left[0]: whole}, 1
+        elif run := _run(left[0], wanted, role):
+            found, number = {left[0]: run}, len(run)
+        else:
+            found, number = _cut(left, wanted[0], role), 1
+        if not found:
+            return {}
+        cover |= found
+        del left[: len(found)], wanted[:number]
+    return {} if left or wanted else cover
+
+
+def _cut(tensors: Sequence[Named], shape: Shape, role: str) -> Cover:
+    """The first of the tensors as parts of one usual one."""
+    for axis in CHANNELS[: len(shape)]:
+        cover: Cover = {}
+        start = 0
+        for tensor in tensors:
+            size = _channels(tensor, shape, axis, role)
+            cover[tensor] = ((role, shape, axis, start, start + size),)
+            start += size
+            if not size or start >= shape[axis]:
+                break
+        if start == shape[axis]:
+            return cover
+    return {}
 
 
 def _whole(
@@ -168,15 +216,21 @@ def _joined(tensors: Sequence[Named], usual: Sequence[Shape], role: str) -> Cove
     cover: Cover = {}
     left = list(usual)
     for tensor in tensors:
-        size, run = math.prod(tensor.shape), []
-        while left and size > 0:
-            run.append(left.pop(0))
-            size -= math.prod(run[-1])
-        pieces = tuple((role, shape, -1, 0, 0) for shape in run)
-        if size or not _orders(tensor, pieces):
+        cover[tensor] = _run(tensor, left, role)
+        if not cover[tensor]:
             return {}
-        cover[tensor] = pieces
+        del left[: len(cover[tensor])]
     return {} if left else cover
+
+
+def _run(tensor: Named, usual: Sequence[Shape], role: str) -> tuple[Piece, ...]:
+    """The first of the usual ones that together are the tensor; nothing where that doesn't come out even."""
+    size, number = math.prod(tensor.shape), 0
+    while number < len(usual) and size > 0:
+        size -= math.prod(usual[number])
+        number += 1
+    pieces = tuple((role, shape, -1, 0, 0) for shape in usual[:number])
+    return pieces if not size and _orders(tensor, pieces) else ()
 
 
 def _orders(tensor: Named, pieces: tuple[Piece, ...]) -> dict[Shape, Layout | None]:

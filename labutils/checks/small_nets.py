@@ -8,7 +8,7 @@ from labutils.checks.engine import Case, Check, Exercise
 SMALL = Case((8,), (2, 1, 9, 9))
 OTHER = Case((20, 7, 3, 4), (3, 3, 12, 6))
 DEEP = Case((56, 5, 2, 2), (2, 2, 5, 4))
-REFUSED = (Case((10,)), Case((2,)), Case((-4,)))
+REFUSED = (Case((10,)), Case((11,)), Case((2,)), Case((-4,)))
 DEPTH = "A depth is right if (depth - 2) / 6 is whole and at least 1. __init__ raises ValueError for any other."
 
 

@@ -13,6 +13,7 @@ def staged_net(blocks: int, num_classes: int = 10) -> models.CifarResNet:
 SMALL = Case((1, 7), (2, 3, 12, 12))
 DEEPER = Case((3,), (2, 3, 13, 10))
 ONE_IMAGE = Case((1,), (1, 3, 9, 8), "StagedNet(1) with a batch of one image")
+COUNTED = Case((5,), (2, 3, 8, 8))
 
 EXERCISE = Exercise(
     id="clinic-1",
@@ -28,6 +29,7 @@ EXERCISE = Exercise(
                 2,
                 "Each stage has `blocks` residual blocks of its own. Only its first one changes the shape, in stages 2 "
                 "and 3 alone, and has a projection. The stem has a BN, and the linear layer has a bias.",
+                (SMALL, DEEPER, ONE_IMAGE, COUNTED),
             ),
             *nets.numeric_checks(
                 "Stage 1 keeps the size of the map, stages 2 and 3 halve it in their first block. The stem is 3x3, BN, "
@@ -36,7 +38,7 @@ EXERCISE = Exercise(
                 (SMALL, DEEPER),
             ),
         ),
-        decisive=(),
+        decisive=("parameter count", "output in training", "details", "gradients", "running statistics"),
     ),
     fingerprint=module_checks.FINGERPRINT,
     all_or_nothing=True,

@@ -6,6 +6,7 @@ from labutils.checks.engine import Case, Exercise
 SMALL = Case(("given:Smooth", 1, 7), (2, 3, 12, 12))
 DEEPER = Case(("given:Slim", 3), (2, 3, 13, 10))
 ONE_IMAGE = Case(("given:Slim", 2), (1, 3, 9, 8), "build_net(Slim, 2) with a batch of one image")
+COUNTED = Case(("given:Slim", 5), (2, 3, 8, 8))
 
 EXERCISE = Exercise(
     id="clinic-5",
@@ -23,6 +24,7 @@ EXERCISE = Exercise(
             module_checks.count(
                 2,
                 "Each stage has `blocks` blocks of its own, and each of them is made by the block that was given.",
+                (DEEPER, SMALL, ONE_IMAGE, COUNTED),
             ),
             *nets.numeric_checks(
                 "Stem, blocks, average and linear layer follow one another as specified, with nothing else between two "
@@ -31,7 +33,7 @@ EXERCISE = Exercise(
                 (DEEPER, SMALL),
             ),
         ),
-        decisive=(),
+        decisive=("parameter count", "output in training", "details", "gradients", "running statistics"),
     ),
     fingerprint=module_checks.FINGERPRINT,
     all_or_nothing=True,

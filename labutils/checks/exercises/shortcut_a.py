@@ -2,21 +2,21 @@
 
 from labutils import models
 from labutils.checks import module_checks
-from labutils.checks.comparison import difference
+from labutils.checks.comparison import EXACT, difference
 from labutils.checks.engine import Case, Check, Exam, Exercise
 from labutils.checks.transport import Failure
 
 CASES = (
-    Case((4, 10, 2), (2, 4, 7, 5)),
-    Case((6, 6, 2), (1, 6, 8, 8)),
+    Case((4, 10, 2), (2, 4, 7, 5), explanatory=True),
+    Case((4, 7, 3), (2, 4, 9, 6), explanatory=True),
     Case((4, 8, 1), (2, 4, 6, 6)),
-    Case((4, 7, 3), (2, 4, 9, 6)),
-    Case((5, 5, 1), (2, 5, 3, 4)),
-    Case((4, 8, 2), (3, 4, 1, 1), "PadShortcut(4, 8, 2) on a map of one pixel"),
-    Case((1, 3, 4), (2, 1, 6, 9)),
+    Case((6, 6, 2), (1, 6, 8, 8)),
+    Case((5, 5, 1), (2, 5, 3, 4), explanatory=True),
+    Case((4, 8, 2), (3, 4, 1, 1), "PadShortcut(4, 8, 2) on a map of one pixel", explanatory=True),
+    Case((1, 3, 4), (2, 1, 6, 9), explanatory=True),
 )
 KINDS = (("float64", "cpu"), ("float16", "cpu"), ("float32", "meta"))
-REFUSED = (Case((6, 4, 1)),)
+REFUSED = (Case((6, 4, 1)), Case((5, 4, 2)))
 
 
 def nothing_kept(exam: Exam, case: Case) -> str:
@@ -37,11 +37,16 @@ def zeros_follow(exam: Exam, case: Case) -> str:
 
 
 def pixels_kept(exam: Exam, case: Case) -> str:
-    """The existing channels hold every stride-th pixel, as it was."""
+    """The existing channels hold every stride-th pixel, as it was, and large values as well as small ones."""
     before, stride = case.args[0], case.args[2]
-    seen, expected = (observe("as_made", case)["output"][:, :before] for observe in (exam.seen, exam.expected))
-    problem = difference(seen, expected).removeprefix("under equal weights ")
-    return f"the first {before} channels should be x[:, :, ::{stride}, ::{stride}]; {problem}" if problem else ""
+    for scale, words in ((1, ""), (1000, " for an input a thousand times as large")):
+        seen, expected = (
+            observe("as_made", case, scale=scale)["output"][:, :before] for observe in (exam.seen, exam.expected)
+        )
+        problem = difference(seen, expected, EXACT).removeprefix("under equal weights ")
+        if problem:
+            return f"the first {before} channels should be x[:, :, ::{stride}, ::{stride}]{words}; {problem}"
+    return ""
 
 
 def gradient_kept(exam: Exam, case: Case) -> str:
@@ -80,7 +85,13 @@ EXERCISE = Exercise(
             "The output has out_channels channels, and H / stride and W / stride, rounded up, as its height and width.",
             explanatory=True,
         ),
-        Check("nothing kept", 1, nothing_kept, "Option A has neither parameters nor buffers.", ("shape",)),
+        Check(
+            "nothing kept",
+            1,
+            nothing_kept,
+            "Option A has neither parameters nor buffers.",
+            ("shape",),
+        ),
         Check(
             "zeros after",
             2,
@@ -94,7 +105,6 @@ EXERCISE = Exercise(
             pixels_kept,
             "The existing channels are x[:, :, ::stride, ::stride]: nothing is averaged.",
             ("shape",),
-            explanatory=True,
         ),
         Check(
             "input gradient",
@@ -109,5 +119,6 @@ EXERCISE = Exercise(
         "shape": ("parameters", "trained", "state"),
         "as_made": ("output", "input_gradient"),
         "swapped": ("raised", "raised_by_forward"),
+        "kinds_of_output": ("kinds",),
     },
 )

@@ -289,21 +289,28 @@ def norms(gradients: dict[str, Tensor], layouts: dict[str, Layout], pieces: tupl
 
 
 @probe
-def touched(objects: Objects, args: Args, input_shape: Shape, salt: int, passes: int = 64) -> Facts:
-    """How many parts of the parameters change no output in training mode. In about so many passes, each is tried."""
+def touched(objects: Objects, args: Args, input_shape: Shape, salt: int, parts: int = 64) -> Facts:
+    """How many parts of the parameters change no output in training mode, of about so many parts in all.
+
+    A change in one direction may be hidden by a ReLU, so each part is changed in both.
+    """
     x = noise(input_shape, salt).double()
     idle = 0
     with torch.no_grad(), in_float64(prepared(objects, args, input_shape, salt, uniform=True)) as model:
         before = output_of(model, x.clone()).clone()
         parameters = list(model.parameters())
         for parameter in parameters:
-            for part in torch.arange(parameter.numel()).chunk(max(1, passes // len(parameters))):
-                kept = parameter.clone()
-                changed = kept.flatten()
-                changed[part] += 0.5
-                parameter.copy_(changed.view_as(parameter))
-                idle += int(torch.equal(output_of(model, x.clone()), before))
-                parameter.copy_(kept)
+            kept = parameter.clone()
+            for part in torch.arange(parameter.numel()).chunk(max(1, parts // len(parameters))):
+                for change in (4, -4):
+                    changed = kept.flatten().clone()
+                    changed[part] += change
+                    parameter.copy_(changed.view(kept.shape))
+                    if not torch.equal(output_of(model, x.clone()), before):
+                        break
+                else:
+                    idle += 1
+            parameter.copy_(kept)
     return {"idle": idle}
 
 
@@ -360,11 +367,13 @@ def exact(
 def one_colour(
     objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: Layouts = (), uniform: bool = False
 ) -> Facts:
-    """Output in evaluation mode for images of one colour each, where a max-pool hides nothing of what is before it."""
-    model = prepared(objects, args, input_shape, salt, layouts, uniform).eval()
-    x = noise((*input_shape[:2], 1, 1), salt).expand(input_shape).clone()
-    with torch.no_grad():
-        return {"output": output_of(model, x)}
+    """Output in evaluation mode in float64 for images of one colour each.
+
+    A max-pool hides nothing there of what is before it.
+    """
+    x = noise((*input_shape[:2], 1, 1), salt).double().expand(input_shape).clone()
+    with torch.no_grad(), in_float64(prepared(objects, args, input_shape, salt, layouts, uniform).eval()) as model:
+        return {"output": output_of(model, x).clone()}
 
 
 @probe
@@ -439,10 +448,22 @@ def kind_of_output(objects: Objects, args: Args, input_shape: Shape, salt: int, 
 
 
 @probe
-def as_made(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
+def kinds_of_output(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
+    """What :func:`kind_of_output` finds for several types and a device without numbers, or that an error was raised."""
+    kinds = []
+    for number, device in (("float64", "cpu"), ("float16", "cpu"), ("float32", "meta")):
+        try:
+            kinds.append(kind_of_output(objects, args, input_shape, salt, number, device)["kind"])
+        except Exception:
+            kinds.append("an error")
+    return {"kinds": kinds}
+
+
+@probe
+def as_made(objects: Objects, args: Args, input_shape: Shape, salt: int, scale: float = 1) -> Facts:
     """Output and input gradient of a module whose parameters and buffers are as they were made."""
     model = made(objects, args)
-    x = noise(input_shape, salt).requires_grad_()
+    x = (scale * noise(input_shape, salt)).requires_grad_()
     y = output_of(model, x * 1)
     if y.requires_grad:
         (y * noise(tuple(y.shape), salt + 1)).sum().backward()
