@@ -8,7 +8,7 @@ EXERCISE = blocks.exercise(
     "03-bottleneck",
     "Bottleneck",
     models.Bottleneck,
-    blocks.grid("Bottleneck", equal=(12, 3), double=(6, 3), fewer=(15, 3), more=(5, 3)),
+    blocks.grid("Bottleneck", equal=(12, 3), double=(6, 3), fewer=(15, 3), more=(3, 3)),
     shapes="The output has 4 x mid_channels channels, and its height and width are H / stride and W / stride, rounded "
     "up. Branch and shortcut have this shape both.",
     count="A 1x1, a 3x3 and a 1x1 convolution without bias, a BN after each; a 1x1 with BN on the shortcut if and only "

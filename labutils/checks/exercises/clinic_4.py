@@ -8,7 +8,7 @@ EXERCISE = blocks.exercise(
     "05-bug-clinic",
     "NarrowBlock",
     models.Bottleneck,
-    blocks.grid("NarrowBlock", equal=(12, 3), double=(6, 3), fewer=(15, 3), more=(5, 3)),
+    blocks.grid("NarrowBlock", equal=(12, 3), double=(6, 3), fewer=(15, 3), more=(3, 3)),
     shapes="The output has 4 x mid_channels channels, and its height and width are H / stride and W / stride, rounded "
     "up. Branch and shortcut have this shape both.",
     count="The kernels are 1x1, 3x3 and 1x1; the shortcut has a 1x1 with BN if and only if the stride is not 1 or "
