@@ -8,7 +8,7 @@ PAGE := _build/html/index.html
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help book test quick serve notebooks bank salts lint gradescope bench bench-training margins clean
+.PHONY: help book test quick serve notebooks values bank salts lint gradescope bench bench-training margins clean
 
 help:  ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -29,8 +29,14 @@ serve: book  ## show the built book at http://localhost:8000
 notebooks: $(READY)  ## write notebooks/ from chapters/ and exercises/, to be committed
 	@$(BIN)/python _ext/notebooks.py
 
+values: $(READY)  ## write reference/values.json, the numbers in the notebooks' text, from the last build
+	@$(BIN)/python _ext/values.py
+
 salts: $(READY)  ## the verdicts of all checks under twelve fillings of the weights, where make test tries four
 	SALTS=12 $(PYTEST) tests/labutils/checks/test_banks.py -k salt
+
+mutants: $(READY)  ## every mutant of every exercise, where make test tries sixteen of each
+	MUTANTS=1000 $(PYTEST) tests/labutils/checks/test_mutants.py -k each_mutant
 
 bank: $(READY)  ## write what the checks' banks show: misconceptions, hints and the kill table
 	@$(BIN)/python -m banks.write

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from glued import FILE as VALUES
 from solutions import without_solutions
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -34,7 +35,7 @@ READ_BY_PAGES = (
     "_ext/kernel/*",
 )
 BORROWED = re.compile(r"\{figure-of\} ([\w./-]+)\.md#|`([\w./-]+)\.md::")  # relative to the root, or to the page
-NOT_READ_BY_PAGES = ("labutils/checks/", "labutils/grading/")
+NOT_READ_BY_PAGES = ("labutils/checks/", "labutils/grading/", VALUES)
 
 
 def prepare_kernels(app: Sphinx, _config: object) -> None:

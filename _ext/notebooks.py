@@ -3,17 +3,19 @@
     python _ext/notebooks.py
 
 writes ``notebooks/chapters/*.ipynb`` and ``notebooks/exercises/*.ipynb``. Their Markdown is the page's, with what only
-the book understands put into plain Markdown: citations are numbered, a measured number becomes the name under which a
-cell prints it, links lead to the repository, and folded answers stay folded. They hold no outputs, no dates and no
-solutions.
+the book understands put into plain Markdown: citations are numbered, a measured number is that of the build from which
+``make values`` took it, beside the name under which a cell prints it, links lead to the repository, and folded answers
+stay folded. They hold no outputs, no dates and no solutions.
 """
 
 import hashlib
 import posixpath
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
+import glued
 import nbformat
 import yaml
 from choices import VERDICTS, parse_choices
@@ -33,8 +35,8 @@ from importlib.util import find_spec
 
 if find_spec("labutils") is None:  # in Colab, say
     %pip install --quiet git+{address}"""
-NAMES = "Where the book has a measured number, the text here has the name under which a cell prints it, such as {}."
-LINKED_NAMES = " A name that is a link is printed in the notebook to which it leads."
+OWN = "A number behind a name, such as {}, was measured when the book was built. A cell prints yours under that name."
+BORROWED = "A number that is a link, such as {}, was measured for the book, in the notebook to which it leads."
 
 
 def pages(root: Path = ROOT) -> list[str]:
@@ -53,7 +55,8 @@ def repository(root: Path = ROOT) -> tuple[str, str]:
 def notebook(page: str, root: Path = ROOT, solved: bool = False) -> NotebookNode:
     """The page as a notebook. With ``solved``, an exercise sheet keeps its solutions.
 
-    Raises ValueError for a directive or role that is not known here, or solutions that are marked wrongly.
+    Raises ValueError for a directive or role that is not known here, a number that no build has left, or solutions that
+    are marked wrongly.
     """
     keep = with_solutions if solved else without_solutions
     text = keep((root / f"{page}.md").read_text(encoding="utf-8"), f"{page}.md")
@@ -68,8 +71,8 @@ def notebook(page: str, root: Path = ROOT, solved: bool = False) -> NotebookNode
         figure = cell.metadata.get("mystnb", {}).get("figure", {})
         if "caption" in figure:
             cells.append(new_markdown_cell(f"**Figure.** {plain.convert(figure['caption'].strip())}"))
-    if plain.names:
-        cells.insert(1, new_markdown_cell(plain.about_names()))
+    if plain.own or plain.borrowed:
+        cells.insert(1, new_markdown_cell(plain.about_numbers()))
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     result = new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
     give_stable_ids(result)
@@ -94,7 +97,9 @@ class PlainMarkdown:
         self.address, self.branch = repository(root)
         self.bibliography: BibliographyData = parse_file(root / "references.bib")
         self.cited: list[str] = []
-        self.names: list[str] = []
+        self.values = glued.load(root)
+        self.own: dict[str, str] = {}  # by name, as they first stand in the text
+        self.borrowed: list[str] = []
 
     def convert(self, text: str) -> str:
         """``text`` with its directives, roles and links replaced."""
@@ -128,8 +133,9 @@ class PlainMarkdown:
         raise ValueError(f"{self.page}.md: a notebook can't show the directive {info!r}.")
 
     def folded(self, summary: str, content: str) -> list[str]:
-        """``content``, folded under ``summary``."""
-        opening = ["<details>", f"<summary>{self.inline(summary)}</summary>", ""]
+        """``content``, folded under ``summary``, which Jupyter takes as HTML."""
+        bare = glued.ROLE.sub(lambda match: self.value(glued.number(match[1], self.page)), summary)
+        opening = ["<details>", f"<summary>{self.inline(bare)}</summary>", ""]
         return [*opening, *self.convert(content).split("\n"), "", "</details>"]
 
     def inline(self, line: str) -> str:
@@ -142,16 +148,33 @@ class PlainMarkdown:
         if name == "footcite":
             return "".join(f" [{self.number(key)}]" for key in content.split(","))
         if name == "glue:text":
-            page, _, key = content.rpartition("::")
-            value = f"`{key.split(':')[0]}`"
-            self.names.append(self.link_to(page.removesuffix(".md"), value) if page else value)
-            return self.names[-1]
+            return self.measured(glued.number(content, self.page))
         raise ValueError(f"{self.page}.md: a notebook can't show the role {match[0]!r}.")
 
-    def about_names(self) -> str:
-        """What the reader must know of the names that stand for numbers."""
-        linked = any(name.startswith("[") for name in self.names)
-        return NAMES.format(self.names[0]) + LINKED_NAMES * linked
+    def measured(self, number: glued.Number) -> str:
+        """A measured number: linked to where it was measured, or at its first place in this text with its name."""
+        value = self.value(number)
+        if number.page != self.page:
+            self.borrowed.append(f"[{value}]({self.url(number.page)})")
+            return self.borrowed[-1]
+        if number.name in self.own:
+            return value
+        self.own[number.name] = f"`{number.name}` = {value}"
+        return self.own[number.name]
+
+    def value(self, number: glued.Number) -> str:
+        """The number as a build showed it."""
+        try:
+            return self.values[number.page][number.key]
+        except KeyError:
+            missing = f"{glued.FILE} has no {number.key!r} of {number.page}.md"
+            raise ValueError(f"{self.page}.md: {missing}: run make book, and then make values.") from None
+
+    def about_numbers(self) -> str:
+        """What the reader must know of the numbers."""
+        first = (OWN.format(next(iter(self.own.values()))),) if self.own else ()
+        second = (BORROWED.format(self.borrowed[0]),) if self.borrowed else ()
+        return " ".join(first + second)
 
     def number(self, key: str) -> int:
         """The number under which the page cites ``key``."""
@@ -161,16 +184,11 @@ class PlainMarkdown:
 
     def link(self, match: re.Match[str]) -> str:
         """A link to another page of the book, as one to its notebook in the repository."""
-        return f"]({self.url(match[1])})"
-
-    def link_to(self, page: str, text: str) -> str:
-        """A link in Markdown."""
-        return f"[{text}]({self.url(page)})"
+        return f"]({self.url(posixpath.normpath(posixpath.join(posixpath.dirname(self.page), match[1])))})"
 
     def url(self, page: str) -> str:
-        """The address of a page that is named relative to this one."""
-        target = posixpath.normpath(posixpath.join(posixpath.dirname(self.page), page))
-        file = f"notebooks/{target}.ipynb" if target in pages(self.root) else f"{target}.md"
+        """The address of a page in the repository."""
+        file = f"notebooks/{page}.ipynb" if page in pages(self.root) else f"{page}.md"
         return f"{self.address}/blob/{self.branch}/{file}"
 
     def references(self) -> list[str]:
@@ -201,4 +219,7 @@ def main(root: Path = ROOT) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ValueError as error:
+        sys.exit(str(error))

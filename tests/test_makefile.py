@@ -26,5 +26,17 @@ def test_without_python_3_11_one_line_says_so(tmp_path: Path) -> None:
 
 def test_help_lists_every_command() -> None:
     listed = {line.split()[1] for line in make("help").stdout.splitlines()}
-    assert {"book", "test", "quick", "serve", "lint", "bench", "bench-training", "margins", "clean", "help"} <= listed
+    assert {
+        "book",
+        "test",
+        "quick",
+        "serve",
+        "lint",
+        "bench",
+        "bench-training",
+        "margins",
+        "values",
+        "clean",
+        "help",
+    } <= listed
     assert make().stdout == make("help").stdout

@@ -198,7 +198,8 @@ def _orders(tensor: Named, pieces: tuple[Piece, ...]) -> dict[Shape, Layout | No
     found: dict[Shape, Layout | None] = {}
     for order in orders:
         permuted = essential(arranged[axis] for axis in order)
-        if permuted == shape or (_run_together(permuted, shape) and not tensor.is_usual):
+        is_vector = tensor.is_usual and len(shape) < 2
+        if permuted == shape or (not is_vector and _run_together(permuted, shape)):
             as_usual = len(pieces) == 1 and pieces[0][2] < 0 and permuted == shape == arranged and order == orders[0]
             found[order] = None if as_usual else (pieces, arranged, order)
     return found
@@ -220,9 +221,10 @@ def _arranged(cover: Cover) -> Iterator[Assignment]:
     """The assignments of a cover: first those in which tensors of one family are laid out alike, then all others."""
     possible = {tensor: _orders(tensor, pieces) for tensor, pieces in cover.items()}
     for key in ("family", "name"):
-        groups: dict[tuple[str, int], list[Named]] = {}
+        groups: dict[tuple[str, bool, int], list[Named]] = {}
         for tensor, orders in possible.items():
-            groups.setdefault((getattr(tensor, key), len(next(iter(orders)))), []).append(tensor)
+            alike = (getattr(tensor, key), tensor.is_usual, len(next(iter(orders))))
+            groups.setdefault(alike, []).append(tensor)
         shared = [
             [order for order in possible[group[0]] if all(order in possible[tensor] for tensor in group)]
             for group in groups.values()

@@ -129,7 +129,14 @@ def test_code_is_known_by_what_it_means(before: str, after: str, same: bool, tmp
 
 
 @pytest.mark.parametrize(
-    "name", ["labutils/checks/engine.py", "labutils/grading/run.py", "chapters/a.md", "tests/test_a.py"]
+    "name",
+    [
+        "labutils/checks/engine.py",
+        "labutils/grading/run.py",
+        "chapters/a.md",
+        "tests/test_a.py",
+        "reference/values.json",
+    ],
 )
 def test_what_pages_do_not_read_leaves_the_fingerprint(name: str, tmp_path: Path) -> None:
     before = fingerprint_of_inputs(tmp_path)

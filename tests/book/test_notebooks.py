@@ -1,8 +1,10 @@
 """The notebooks are the pages, and the solutions are nowhere but in their sources."""
 
+import json
 import re
 from pathlib import Path
 
+import glued
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
@@ -96,7 +98,7 @@ def test_a_notebook_holds_no_outputs_and_starts_with_the_installation(page: str)
 def test_a_notebook_needs_no_myst(page: str) -> None:
     text = re.sub(r"\$\$.*?\$\$|\$[^$]*\$|^```.*?^```", "", markdown(page), flags=re.DOTALL | re.MULTILINE)
     assert re.findall(r"\{[a-z:-]+\}|^:::.*|\]\((?!https://)[^)]*\)", text, re.MULTILINE) == []
-    numbers = {int(number) for number in re.findall(r" \[(\d+)\]", text)}
+    numbers = {int(number) for number in re.findall(r" \[(\d+)\](?!\()", text)}
     listed = re.findall(r"^(\d+)\. ", text.partition("## References")[2], re.MULTILINE)
     assert sorted(numbers) == [int(number) for number in listed]
 
@@ -114,21 +116,53 @@ def test_a_sheets_notebook_folds_its_hints_and_holds_no_solution(sheet: str) -> 
     assert not set(hints) & set(cells)
 
 
-def test_a_measured_number_is_named_and_the_notebook_says_so(tmp_path: Path) -> None:
+def page_with(root: Path, text: str, **numbers: str) -> NotebookNode:
+    """The notebook of a page with this text, where a build showed these numbers of it."""
+    page = root / "chapters" / "page.md"
+    page.parent.mkdir(exist_ok=True)
+    page.write_text(f"# One\n\n{text}\n", encoding="utf-8")
+    (root / "reference").mkdir(exist_ok=True)
+    kept = {"chapters/page": {f"{name}:.2f": value for name, value in numbers.items()}}
+    (root / glued.FILE).write_text(json.dumps(kept), encoding="utf-8")
+    return notebooks.notebook("chapters/page", root)
+
+
+def test_a_measured_number_stands_beside_its_name_once_and_the_notebook_says_what_it_is(tmp_path: Path) -> None:
     make_book(tmp_path, "")
-    page = tmp_path / "chapters" / "page.md"
-    page.parent.mkdir()
-    page.write_text("# One\n\nIt is {glue:text}`loss:.2f`.\n", encoding="utf-8")
-    _, about, text = notebooks.notebook("chapters/page", tmp_path).cells
-    assert about.source.endswith("such as `loss`.")
-    assert text.source.endswith("It is `loss`.")
-    page.write_text("# One\n\nIt is {glue:text}`page.md::loss:.2f`.\n", encoding="utf-8")
-    _, about, text = notebooks.notebook("chapters/page", tmp_path).cells
-    link = re.search(r"It is (\[`loss`\]\(https://.*/page\.ipynb\))\.", text.source)
+    text = "It is {glue:text}`loss:.2f`, and still {glue:text}`loss:.2f`."
+    _, about, cell = page_with(tmp_path, text, loss="0.12").cells
+    assert cell.source.endswith("It is `loss` = 0.12, and still 0.12.")
+    assert "behind a name, such as `loss` = 0.12, was measured" in about.source
+    assert "a link" not in about.source
+    assert len(page_with(tmp_path, "It is nothing.").cells) == 2
+
+
+def test_a_number_that_another_page_measured_is_a_link(tmp_path: Path) -> None:
+    make_book(tmp_path, "")
+    page_with(tmp_path, "", loss="0.12")
+    sheet = tmp_path / "exercises" / "sheet.md"
+    sheet.parent.mkdir()
+    sheet.write_text("# One\n\nIt is {glue:text}`../chapters/page.md::loss:.2f` %.\n", encoding="utf-8")
+    _, about, cell = notebooks.notebook("exercises/sheet", tmp_path).cells
+    link = re.search(r"It is (\[0\.12\]\(https://.*/notebooks/chapters/page\.ipynb\)) %\.", cell.source)
     assert link
-    assert f"such as {link[1]}. A name that is a link" in about.source
-    page.write_text("# One\n", encoding="utf-8")
-    assert len(notebooks.notebook("chapters/page", tmp_path).cells) == 2
+    assert f"is a link, such as {link[1]}, was measured" in about.source
+    assert "behind a name" not in about.source
+
+
+def test_a_number_in_a_choice_is_bare_where_jupyter_takes_the_line_as_html(tmp_path: Path) -> None:
+    make_book(tmp_path, "")
+    choices = "- [x] More than {glue:text}`loss:.2f`\n\n  It is {glue:text}`loss:.2f`.\n- [ ] Less\n\n  No.\n"
+    *_, cell = page_with(tmp_path, f"```{{choices}}\n{choices}```", loss="0.12").cells
+    assert "<summary>More than 0.12</summary>" in cell.source
+    assert "It is `loss` = 0.12." in cell.source
+
+
+def test_a_number_that_no_build_has_left_is_refused(tmp_path: Path) -> None:
+    make_book(tmp_path, "")
+    missing = r"chapters/page\.md: reference/values\.json has no 'gain:\.2f' of chapters/page\.md: .* make values\.$"
+    with pytest.raises(ValueError, match=missing):
+        page_with(tmp_path, "It is {glue:text}`gain:.2f`.", loss="0.12")
 
 
 def test_ids_change_only_with_their_cell(tmp_path: Path) -> None:

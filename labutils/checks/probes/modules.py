@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -73,11 +74,18 @@ def made(objects: Objects, args: Args) -> nn.Module:
 
 
 def output_of(model: nn.Module, x: Tensor) -> Tensor:
-    """What ``model(x)`` returns. Raises Unusable if that is no tensor."""
-    y = model(x)
+    """What ``model(x)`` returns, uncompiled. Raises Unusable if that is no tensor."""
+    with uncompiled():
+        y = model(x)
     if not isinstance(y, Tensor):
         raise Unusable(f"forward returned {kind(y)} where a tensor was expected")
     return y
+
+
+def uncompiled() -> contextlib.AbstractContextManager[None]:
+    """Keeps ``torch.compile`` from compiling what is made anew for every pass, where PyTorch (from 2.6) can do that."""
+    can = "torch._dynamo" in sys.modules and hasattr(torch.compiler, "set_stance")
+    return torch.compiler.set_stance("force_eager") if can else contextlib.nullcontext()
 
 
 def complete(objects: Objects, args: Args, input_shape: Shape, salt: int) -> nn.Module:
@@ -276,16 +284,19 @@ def norms(gradients: dict[str, Tensor], layouts: dict[str, Layout], pieces: tupl
 
 
 @probe
-def touched(objects: Objects, args: Args, input_shape: Shape, salt: int, parts: int = 8) -> Facts:
-    """How many parts of the parameters change no output, of those into which each of them is cut in a row."""
+def touched(objects: Objects, args: Args, input_shape: Shape, salt: int, passes: int = 64) -> Facts:
+    """How many parts of the parameters change no output in training mode. In about so many passes, each is tried."""
     x = noise(input_shape, salt).double()
     idle = 0
-    with torch.no_grad(), in_float64(prepared(objects, args, input_shape, salt).eval()) as model:
+    with torch.no_grad(), in_float64(prepared(objects, args, input_shape, salt, uniform=True)) as model:
         before = output_of(model, x.clone()).clone()
-        for parameter in model.parameters():
-            for part in torch.arange(parameter.numel()).chunk(parts):
+        parameters = list(model.parameters())
+        for parameter in parameters:
+            for part in torch.arange(parameter.numel()).chunk(max(1, passes // len(parameters))):
                 kept = parameter.clone()
-                parameter.view(-1)[part] += 0.5
+                changed = kept.flatten()
+                changed[part] += 0.5
+                parameter.copy_(changed.view_as(parameter))
                 idle += int(torch.equal(output_of(model, x.clone()), before))
                 parameter.copy_(kept)
     return {"idle": idle}
@@ -334,7 +345,8 @@ def exact(
             if statistics.get(name) == VARIANCE:
                 buffer *= 1e-5
             elif statistics.get(name) == BOTH:
-                buffer.view(-1).chunk(2)[1].mul_(1e-5)
+                means, variances = buffer.flatten().chunk(2)
+                buffer.copy_(torch.cat([means, 1e-5 * variances]).view_as(buffer))
         outputs["faint"] = output_of(model, x.clone()).clone()
     return outputs
 
@@ -406,11 +418,11 @@ def double(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts
 
 @probe
 def kind_of_output(objects: Objects, args: Args, input_shape: Shape, salt: int, number: str, device: str) -> Facts:
-    """The kind of numbers that come out for an input of a type such as ``float16``, on a device such as ``meta``.
+    """The kind of numbers that come out for module and input of a type such as ``float16``, on a device as ``meta``.
 
     Where PyTorch lacks an operation for these, nothing is held against the module.
     """
-    model = made(objects, args).eval()
+    model = made(objects, args).eval().to(device=device, dtype=getattr(torch, number))
     x = noise(input_shape, salt).to(device=device, dtype=getattr(torch, number))
     try:
         with torch.no_grad():

@@ -3,15 +3,19 @@
 import json
 import os
 from collections import Counter
+from collections.abc import Callable
 from itertools import combinations
 from typing import Any
 
 import pytest
+import torch
+from torch import nn
 
 from banks import Program, Verdict, everything, programs
 from banks.write import KILL_TABLE, hints
 from labutils.checks import engine, exercises
-from labutils.checks.engine import Exam
+from labutils.checks.engine import Case, Exam
+from labutils.checks.probes.given import resolve
 from labutils.checks.result import CheckResult, Result
 from labutils.checks.transport import Local, guarded
 
@@ -116,16 +120,53 @@ def test_what_make_bank_wrote_is_fresh(exercise: str) -> None:
 
 
 @pytest.mark.parametrize("exercise", exercises.IDS)
-def test_each_check_and_case_rejects_something_alone_or_is_marked_as_explanatory(exercise: str) -> None:
-    definition = exercises.load(exercise)
+def test_each_check_rejects_something_alone_or_is_marked_as_explanatory(exercise: str) -> None:
     kills = {name: program["rejected by"] for name, program in KILLS[exercise]["wrong"].items()}
-    for check in definition.checks:
+    for check in exercises.load(exercise).checks:
         alone = [name for name, table in kills.items() if table.keys() == {check.name}]
         assert check.explanatory == (not alone), f"{check.name} rejects alone: {alone}"
+
+
+FUNCTIONS = ("cost", "training-loop", "three-forms", "clinic-8")
+MODULES = [exercise for exercise in exercises.IDS if exercise not in FUNCTIONS]
+
+
+@pytest.mark.parametrize("exercise", FUNCTIONS)
+def test_each_case_of_a_function_rejects_something_alone_or_is_marked_as_explanatory(exercise: str) -> None:
+    definition = exercises.load(exercise)
+    kills = [program["rejected by"] for program in KILLS[exercise]["wrong"].values()]
     for case in {case for check in definition.checks for case in definition.cases_of(check)}:
         call = case.call(definition.names[0])
-        alone = [name for name, table in kills.items() if {c for cases in table.values() for c in cases} == {call}]
-        assert case.explanatory == (not alone), f"{call} rejects alone: {alone}"
+        alone = any({c for cases in table.values() for c in cases} == {call} for table in kills)
+        assert case.explanatory == (not alone), call
+
+
+def wrong_only_at(case: Case, reference: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+    """The reference, but for one more parameter and an output that is off where it is called as in this case."""
+
+    def make(*args: Any) -> nn.Module:
+        try:
+            module = reference(*args)
+        except ValueError:
+            if args != case.args:
+                raise
+            return nn.Identity()
+        if args == tuple(resolve(case.args)):
+            module.one_more = nn.Parameter(torch.zeros(()))
+            module.register_forward_hook(lambda _module, _given, output: output.add(1))  # pyright: ignore
+        return module
+
+    return make
+
+
+@pytest.mark.parametrize("exercise", MODULES)
+def test_a_module_that_is_wrong_at_one_case_alone_is_rejected(exercise: str) -> None:
+    definition = exercises.load(exercise)
+    (reference,) = definition.reference()
+    for case in dict.fromkeys(case for check in definition.checks for case in definition.cases_of(check)):
+        with guarded():
+            exam = Exam(definition, Local((wrong_only_at(case, reference),)))
+            assert first_failure(exam) is not None, case
 
 
 @pytest.mark.parametrize("exercise", exercises.IDS)

@@ -219,6 +219,22 @@ def test_a_check_leaves_timers_and_their_handlers_as_they_were() -> None:
             signal.signal(number, handler)
 
 
+@timed
+def test_a_limit_that_is_reached_while_limits_are_lifted_leaves_none_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    setitimer = signal.setitimer
+
+    def late(timer: signal.ITIMER_REAL, *times: float) -> tuple[float, float]:  # pyright: ignore
+        if times == (0,):
+            signal.raise_signal(signal.SIGPROF)
+        return setitimer(timer, *times)
+
+    handlers = [signal.getsignal(number) for number in (signal.SIGALRM, signal.SIGPROF)]
+    monkeypatch.setattr(signal, "setitimer", late)
+    assert check("residual-block", BasicBlock)
+    assert [signal.getsignal(number) for number in (signal.SIGALRM, signal.SIGPROF)] == handlers
+    assert signal.getitimer(signal.ITIMER_REAL) == signal.getitimer(signal.ITIMER_PROF) == (0, 0)
+
+
 def test_outside_the_main_thread_a_check_is_made_without_limits() -> None:
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(check, "residual-block", BasicBlock).result()
