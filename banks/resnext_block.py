@@ -62,7 +62,7 @@ class Concatenated(Paths):
         self.conv3 = conv(inner, outputs)
 
     def path(self, inputs: int, outputs: int, width: int, stride: int) -> nn.Module:
-        return Path(inputs, outputs, width, stride)[:-1]
+        return nn.Sequential(*list(Path(inputs, outputs, width, stride))[:-1])
 
     def branch(self, x: Tensor) -> Tensor:
         return self.bn3(self.conv3(torch.cat([path(x) for path in self.paths], 1)))

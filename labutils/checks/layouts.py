@@ -48,9 +48,13 @@ def of_parameters(tensors: Sequence[Named], usual: Sequence[Shape]) -> list[Assi
 
     ``usual`` are the usual parameters' shapes in the order of their use. There are none where some layout is unknown.
     """
-    covers = islice(_covers(tensors, usual, WEIGHT), MOST)
-    found = (assignment for cover in covers for assignment in _arranged(cover))
-    return list(dict.fromkeys(islice(found, MOST)))
+    found: dict[Assignment, None] = {}
+    for cover in islice(_covers(tensors, usual, WEIGHT), MOST):
+        for assignment in _arranged(cover):
+            found.setdefault(assignment)
+            if len(found) == MOST:
+                return list(found)
+    return list(found)
 
 
 def of_statistics(found: Sequence[tuple[str, Shape, str]], usual: Sequence[tuple[str, Shape, str]]) -> list[Assignment]:
@@ -235,4 +239,5 @@ def _arranged(cover: Cover) -> Iterator[Assignment]:
                 for group, order in zip(groups.values(), chosen, strict=True)
                 for tensor in group
             }
-            yield tuple((tensor.name, layout) for tensor in possible if (layout := layouts[tensor]) is not None)
+            named = sorted((tensor.name, tensor) for tensor in possible)
+            yield tuple((name, layout) for name, tensor in named if (layout := layouts[tensor]) is not None)
