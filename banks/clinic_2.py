@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from banks import AS_FOUND, bottleneck_layouts, bottlenecks, right, wrong
+from banks import AS_FOUND, bottleneck_layouts, bottlenecks, resnext_block, right, wrong
 from banks.bottlenecks import Block, conv
 
 
@@ -137,11 +137,7 @@ def groups_share_weights() -> Callable[..., nn.Module]:
 
 @wrong("output in training", "The channels are shuffled between the groups: that is ShuffleNet's block.")
 def channels_shuffled() -> Callable[..., nn.Module]:
-    class Shuffled(nn.Conv2d):
-        def forward(self, input: Tensor) -> Tensor:
-            return super().forward(input.unflatten(1, (self.groups, -1)).transpose(1, 2).flatten(1, 2))
-
-    return called(with_3x3(lambda width, groups: Shuffled(width, width, 3, 1, 1, groups=groups, bias=False)))
+    return called(resnext_block.Shuffled)
 
 
 @wrong(

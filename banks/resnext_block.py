@@ -68,6 +68,18 @@ class Concatenated(Paths):
         return self.bn3(self.conv3(torch.cat([path(x) for path in self.paths], 1)))
 
 
+class Shuffled(Block):
+    """The block with the channels of all groups mixed before the 3x3."""
+
+    def __init__(self, inputs: int, inner: int, outputs: int, stride: int = 1, groups: int = 1) -> None:
+        super().__init__(inputs, inner, outputs, stride, groups)
+        self.groups = groups
+
+    def relu(self, x: Tensor, place: int) -> Tensor:
+        x = super().relu(x, place)
+        return x.unflatten(1, (self.groups, -1)).transpose(1, 2).flatten(1, 2) if place == 1 else x
+
+
 def grouped(groups: Callable[[int, int], int]) -> Callable[..., nn.Module]:
     """The block with another number of groups, given the cardinality and the width of a group."""
 
@@ -199,16 +211,7 @@ def shortcut_in_each_path() -> Callable[..., nn.Module]:
 
 @wrong("output in training", "The channels are shuffled between the groups: that is ShuffleNet's block.")
 def channels_shuffled() -> Callable[..., nn.Module]:
-    class Own(Block):
-        def __init__(self, inputs: int, inner: int, outputs: int, stride: int = 1, groups: int = 1) -> None:
-            super().__init__(inputs, inner, outputs, stride, groups)
-            self.groups = groups
-
-        def relu(self, x: Tensor, place: int) -> Tensor:
-            x = super().relu(x, place)
-            return x.unflatten(1, (self.groups, -1)).transpose(1, 2).flatten(1, 2) if place == 1 else x
-
-    return called(Own)
+    return called(Shuffled)
 
 
 @wrong("output in training", "Each path ends in a ReLU before the sum: the sum must come first.")

@@ -63,7 +63,9 @@ def of_statistics(found: Sequence[tuple[str, Shape, str]], usual: Sequence[tuple
     for role in (MEAN, VARIANCE):
         tensors = [Named(name, shape) for name, shape, its_role in found if its_role == role]
         sizes = [shape for _, shape, its_role in usual if its_role == role]
-        ways.append([way for cover in islice(_covers(tensors, sizes, role), MOST) for way in _arranged(cover)])
+        covers = islice(_covers(tensors, sizes, role), MOST)
+        are_usual = sorted(tensor.shape for tensor in tensors) == sorted(sizes)
+        ways.append([()] if are_usual else [way for cover in covers for way in _arranged(cover)])
     return list(dict.fromkeys(means + variances for means, variances in zip(*ways, strict=False))) or [()]
 
 
