@@ -175,8 +175,8 @@ def double_output() -> type[Block]:
 @wrong("parameter count", "The branch's convolutions have a bias; here no convolution has one.")
 def biases() -> type[Block]:
     class Own(Block):
-        def make_branch(self, *args: int) -> None:
-            super().make_branch(*args)
+        def __init__(self, *args: int) -> None:
+            super().__init__(*args)
             for layer in (self.conv1, self.conv2, self.conv3):
                 assert isinstance(layer, nn.Conv2d)
                 layer.bias = nn.Parameter(torch.zeros(layer.out_channels))

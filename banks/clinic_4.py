@@ -47,8 +47,8 @@ def broken_block_with_strides_exchanged() -> Callable[..., nn.Module]:
         def strides(self, stride: int) -> tuple[int, int, int]:
             return stride, 1, 1
 
-        def make_branch(self, *args: int) -> None:
-            super().make_branch(*args)
+        def __init__(self, *args: int) -> None:
+            super().__init__(*args)
             self.conv1.stride, self.conv2.stride = self.conv2.stride, self.conv1.stride
 
     return called(Own)
