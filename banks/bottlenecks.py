@@ -372,9 +372,9 @@ def kernel_of_1x9() -> type[Block]:
 @wrong("output in training", "The 3x3 is dilated by 2, so that it leaves out its nearest neighbours.")
 def dilated() -> type[Block]:
     class Own(Block):
-        def __init__(self, *args: int) -> None:
-            super().__init__(*args)
-            self.conv2.padding = self.conv2.dilation = (2, 2)  # pyright: ignore[reportArgumentType]
+        def make_branch(self, inputs: int, inner: int, outputs: int, stride: int, groups: int) -> None:
+            super().make_branch(inputs, inner, outputs, stride, groups)
+            self.conv2 = nn.Conv2d(inner, inner, 3, stride, 2, dilation=2, groups=groups, bias=False)
 
     return Own
 
