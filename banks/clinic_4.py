@@ -6,18 +6,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from banks import AS_FOUND, bottleneck_layouts, bottlenecks, projections, right, wrong
+from banks import AS_FOUND, bottlenecks, projections, right, wrong
 from banks.bottleneck import called
 from banks.bottlenecks import Block
 
 SHARED = bottlenecks.shared(
-    (bottlenecks, projections, bottleneck_layouts),
+    (bottlenecks, projections),
     called,
     {
         "stride_on_first": ("output in training", AS_FOUND),
         "stride_on_both": (
             "shape",
-            "The first 1x1 and the 3x3 both have the stride, so the map is halved twice: it moves to the 3x3.",
+            "The first 1x1 and the 3x3 both have the stride, so the branch shrinks twice; the first one gives it up.",
         ),
     },
 )
