@@ -10,17 +10,7 @@ from banks import AS_FOUND, bottlenecks, projections, right, wrong
 from banks.bottleneck import called
 from banks.bottlenecks import Block
 
-SHARED = bottlenecks.shared(
-    (bottlenecks, projections),
-    called,
-    {
-        "stride_on_first": ("output in training", AS_FOUND),
-        "stride_on_both": (
-            "shape",
-            "The first 1x1 and the 3x3 both have the stride, so the branch shrinks twice; the first one gives it up.",
-        ),
-    },
-)
+SHARED = bottlenecks.shared((bottlenecks, projections), called, {"stride_on_first": ("output in training", AS_FOUND)})
 
 
 @wrong("builds", "The stride has no default: NarrowBlock(16, 4) must work, too.")
