@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from types import ModuleType
 from typing import Any, Literal, TypeVar
 
 from labutils.checks.exercises import IDS
@@ -63,12 +64,17 @@ def review(make: Function) -> Function:
     return make
 
 
+def marked(module: ModuleType) -> tuple[Any, ...]:
+    """The functions of a module that are marked as right or wrong."""
+    return tuple(value for value in vars(module).values() if hasattr(value, "expected"))
+
+
 @cache
 def programs(exercise: str) -> tuple[Program, ...]:
     """All programs of an exercise's bank."""
     module = import_module(f"{__name__}.{exercise.replace('-', '_')}")
-    own = [value for value in vars(module).values() if hasattr(value, "expected")]
-    return tuple(Program(make.__name__, make, *make.expected) for make in (*own, *getattr(module, "SHARED", ())))
+    makers = (*marked(module), *getattr(module, "SHARED", ()))
+    return tuple(Program(make.__name__, make, *make.expected) for make in makers)
 
 
 def everything(verdict: Verdict) -> list[tuple[str, Program]]:

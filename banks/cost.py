@@ -5,9 +5,12 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, fx, nn
+from torch.nn.modules.module import register_module_forward_hook
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from banks import right, wrong
@@ -72,7 +75,7 @@ def unwritten() -> Functions:
     return count_parameters, count_macs
 
 
-@wrong("count_parameters runs", "Two numbers are returned, all parameters and the trained ones; all are asked for.")
+@wrong("count_parameters runs", "A tuple is returned where one number is asked for, that of all parameters.")
 def two_numbers() -> Functions:
     def count_parameters(model: nn.Module) -> tuple[int, int]:
         trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
@@ -97,7 +100,10 @@ def trained_only() -> Functions:
     return count_parameters, good_macs
 
 
-@wrong("parameters", "state_dict holds buffers as well, and a shared parameter under each of its names.")
+@wrong(
+    "parameters",
+    "Buffers are counted too, and a shared parameter under each of its names: that is what state_dict holds.",
+)
 def state_dict_counted() -> Functions:
     def count_parameters(model: nn.Module) -> int:
         return sum(value.numel() for value in model.state_dict().values())
@@ -113,7 +119,7 @@ def buffers_counted() -> Functions:
     return count_parameters, good_macs
 
 
-@wrong("parameters", "Each layer's parameters are added up, so one that two layers share counts twice.")
+@wrong("parameters", "A parameter that two layers share is counted once for each of them.")
 def shared_twice() -> Functions:
     def count_parameters(model: nn.Module) -> int:
         return sum(p.numel() for module in model.modules() for p in module.parameters(recurse=False))
@@ -146,7 +152,10 @@ def layers_only() -> Functions:
     return count_parameters, good_macs
 
 
-@wrong("parameters", "children() gives the outermost parts only, so layers inside of others are missing.")
+@wrong(
+    "parameters",
+    "Only the outermost layers are counted, those that children() gives; layers inside of others are missing.",
+)
 def outermost_only() -> Functions:
     def count_parameters(model: nn.Module) -> int:
         kept = {id(p): p for m in model.children() for p in m.parameters(recurse=False)}
@@ -156,7 +165,8 @@ def outermost_only() -> Functions:
 
 
 @wrong(
-    "parameters", "Parameters of equal shape are taken for one and the same; id(p) tells shared ones from equal ones."
+    "parameters",
+    "Of several parameters of equal shape only one is counted; `is` and id(p) tell shared ones from equal ones.",
 )
 def equal_shapes_once() -> Functions:
     def count_parameters(model: nn.Module) -> int:
@@ -191,7 +201,10 @@ def channels_last_shape() -> Functions:
     return good_parameters, count_macs
 
 
-@wrong("count_macs runs", "input_shape is read as a whole batch's shape, but it is one image's, with three numbers.")
+@wrong(
+    "count_macs runs",
+    "Four numbers are read where there are three: input_shape is the shape of an image, without a batch.",
+)
 def four_numbers_expected() -> Functions:
     def count_macs(model: nn.Module, input_shape: Any) -> int:
         n, c, h, w = input_shape
@@ -200,7 +213,7 @@ def four_numbers_expected() -> Functions:
     return good_parameters, count_macs
 
 
-@wrong("count_macs runs", "The number is printed, but not returned.")
+@wrong("count_macs runs", "Nothing is returned; what is printed can't be used any further.")
 def macs_not_returned() -> Functions:
     def count_macs(model: nn.Module, input_shape: Shape) -> None:
         print(f"{good_macs(model, input_shape):,}")
@@ -208,7 +221,10 @@ def macs_not_returned() -> Functions:
     return good_parameters, count_macs
 
 
-@wrong("multiply-adds", "groups is ignored: a group's outputs see in channels / groups inputs only.")
+@wrong(
+    "multiply-adds",
+    "Convolutions are counted as if they had one group; a group's outputs see in channels / groups inputs only.",
+)
 def groups_ignored() -> Functions:
     def cost(layer: nn.Module, inputs: Tensor, output: Tensor) -> int:
         if isinstance(layer, nn.Conv2d):
@@ -256,7 +272,10 @@ def size_of_input() -> Functions:
     return with_cost(cost)
 
 
-@wrong("multiply-adds", "The kernel's size is missing: each output sees k x k pixels of each input channel.")
+@wrong(
+    "multiply-adds",
+    "The kernel's size is missing: an output sees height x width pixels of each input channel that it sees at all.",
+)
 def kernel_forgotten() -> Functions:
     def cost(layer: nn.Module, inputs: Tensor, output: Tensor) -> int:
         if isinstance(layer, nn.Conv2d):
@@ -279,7 +298,7 @@ def flops() -> Functions:
     return good_parameters, count_macs
 
 
-@wrong("multiply-adds", "Linear layers are missing.")
+@wrong("multiply-adds", "Linear layers are missing; only the convolutions are counted.")
 def convolutions_only() -> Functions:
     return with_cost(lambda layer, x, y: cost_of(layer, x, y) if isinstance(layer, nn.Conv2d) else 0)
 
@@ -309,7 +328,9 @@ def norms_counted() -> Functions:
     return with_cost(cost)
 
 
-@wrong("multiply-adds", "The costs are kept by layer, so one that is called again overwrites its first call.")
+@wrong(
+    "multiply-adds", "A layer counts once, however often it is called; a dictionary by layers keeps its last call only."
+)
 def each_layer_once() -> Functions:
     def count_macs(model: nn.Module, input_shape: Shape) -> int:
         costs = {}
@@ -324,7 +345,7 @@ def each_layer_once() -> Functions:
     return good_parameters, count_macs
 
 
-@wrong("multiply-adds", "Only the outermost layers have hooks; modules() finds those inside of others as well.")
+@wrong("multiply-adds", "Only the outermost layers are counted; modules() finds those inside of others as well.")
 def outermost_layers_only() -> Functions:
     def count_macs(model: nn.Module, input_shape: Shape) -> int:
         net = copy.deepcopy(model).eval()
@@ -364,12 +385,12 @@ def hooks_stay() -> Functions:
     return good_parameters, count_macs
 
 
-@wrong("mode kept", "model.eval() is not taken back, so the model goes on in evaluation mode.")
+@wrong("mode kept", "The model is left in evaluation mode: model.eval() is not taken back.")
 def evaluation_mode_left() -> Functions:
     return good_parameters, lambda model, shape: summed(model.eval(), torch.zeros(1, *shape), cost_of)
 
 
-@wrong("mode kept", "model.train() comes at the end whatever the mode was before.")
+@wrong("mode kept", "The model is left in training mode, whatever its mode was before.")
 def training_mode_left() -> Functions:
     def count_macs(model: nn.Module, input_shape: Shape) -> int:
         total = summed(model.eval(), torch.zeros(1, *input_shape), cost_of)
@@ -379,12 +400,16 @@ def training_mode_left() -> Functions:
     return good_parameters, count_macs
 
 
-@wrong("buffers kept", "The image goes through in training mode, which moves BN's running statistics.")
+@wrong(
+    "count_macs runs",
+    "The image goes through the model itself in training mode: BN refuses a map of one pixel, and its running "
+    "statistics move.",
+)
 def statistics_moved() -> Functions:
     return good_parameters, lambda model, shape: summed(model, torch.zeros(1, *shape), cost_of)
 
 
-@wrong("buffers kept", "to('meta') changes the model itself, and its values are lost; work on a copy.")
+@wrong("buffers kept", "The model's values are lost, as to('meta') changes the model itself; work on a copy.")
 def model_emptied() -> Functions:
     def count_macs(model: nn.Module, input_shape: Shape) -> int:
         modes = {module: module.training for module in model.modules()}
@@ -396,7 +421,7 @@ def model_emptied() -> Functions:
     return good_parameters, count_macs
 
 
-@wrong("buffers kept", "The layers' costs are left on the model as new buffers.")
+@wrong("buffers kept", "The model has buffers afterwards that it did not have; numbers about it can be kept elsewhere.")
 def costs_left_as_buffers() -> Functions:
     def count_macs(model: nn.Module, input_shape: Shape) -> int:
         modes = {module: module.training for module in model.modules()}
@@ -421,7 +446,10 @@ def weights_counted() -> Functions:
     return good_parameters, count_macs
 
 
-@wrong("mode kept", "model.train(was) puts all parts into the model's own mode, though a frozen part had another.")
+@wrong(
+    "mode kept",
+    "All parts are left in the mode that the model itself had, as by model.train(was), though a part had another.",
+)
 def one_mode_for_all_parts() -> Functions:
     def count_macs(model: nn.Module, input_shape: Shape) -> int:
         was_training = model.training
@@ -432,18 +460,290 @@ def one_mode_for_all_parts() -> Functions:
     return good_parameters, count_macs
 
 
+@wrong("parameters", "What the model holds in two places, a layer or a weight, is counted in both.")
+def places_counted() -> Functions:
+    def count_parameters(module: nn.Module) -> int:
+        own = sum(p.numel() for p in module.parameters(recurse=False))
+        return own + sum(map(count_parameters, module.children()))
+
+    return count_parameters, good_macs
+
+
+@wrong(
+    "count_macs runs", "The image goes through in training mode, in which BN refuses a map of one pixel: call eval()."
+)
+def copy_in_training_mode() -> Functions:
+    return good_parameters, lambda model, shape: summed(copy.deepcopy(model), torch.zeros(1, *shape), cost_of)
+
+
+@wrong("multiply-adds", "Height and width of the image are swapped: input_shape is (C, H, W).")
+def height_and_width_swapped() -> Functions:
+    def count_macs(model: nn.Module, input_shape: Shape) -> int:
+        channels, width, height = input_shape
+        return good_macs(model, (channels, height, width))
+
+    return good_parameters, count_macs
+
+
+def with_sizes(size: Callable[[nn.Conv2d, int, int], float]) -> Functions:
+    """Right but for the size of a convolution's output along an axis (0 or 1), given that of its input."""
+
+    def cost(layer: nn.Module, inputs: Tensor, output: Tensor) -> int:
+        if not isinstance(layer, nn.Conv2d):
+            return cost_of(layer, inputs, output)
+        places = math.prod(int(size(layer, axis, inputs.shape[2 + axis])) for axis in (0, 1))
+        return layer.weight.numel() * places
+
+    return with_cost(cost)
+
+
+@wrong("multiply-adds", "The outputs' sizes are computed from the inputs' without the dilation.")
+def dilation_forgotten() -> Functions:
+    def size(layer: nn.Conv2d, axis: int, before: int) -> float:
+        return (before + 2 * int(layer.padding[axis]) - layer.kernel_size[axis]) // layer.stride[axis] + 1
+
+    return with_sizes(size)
+
+
+@wrong("multiply-adds", "The outputs' widths are computed with the kernel, the stride and the padding of the height.")
+def first_setting_for_both_axes() -> Functions:
+    def size(layer: nn.Conv2d, axis: int, before: int) -> float:
+        reach = layer.dilation[0] * (layer.kernel_size[0] - 1)
+        return (before + 2 * int(layer.padding[0]) - reach - 1) // layer.stride[0] + 1
+
+    return with_sizes(size)
+
+
+@wrong("multiply-adds", "An output is taken to be as large as the input divided by the stride, rounded down.")
+def size_over_stride() -> Functions:
+    return with_sizes(lambda layer, axis, before: before // layer.stride[axis])
+
+
+@wrong("multiply-adds", "Subclasses of nn.Conv2d and nn.Linear are left out; isinstance() finds them, type() doesn't.")
+def subclasses_left_out() -> Functions:
+    exactly = (nn.Conv2d, nn.Linear)
+    return with_cost(lambda layer, x, y: cost_of(layer, x, y) if type(layer) in exactly else 0)
+
+
+@wrong("multiply-adds", "A layer that the model holds in two places is counted twice for each of its calls.")
+def two_hooks_on_one_layer() -> Functions:
+    def count_macs(model: nn.Module, input_shape: Shape) -> int:
+        counts = []
+
+        def walk(module: nn.Module) -> None:
+            if isinstance(module, Layer):
+                module.register_forward_hook(lambda layer, x, y: counts.append(cost_of(layer, x[0], y)))
+            for child in module.children():
+                walk(child)
+
+        net = copy.deepcopy(model).eval()
+        walk(net)
+        net(torch.zeros(1, *input_shape))
+        return sum(counts)
+
+    return good_parameters, count_macs
+
+
+@wrong("multiply-adds", "The number depends on chance: under other random numbers it is another one.")
+def layers_left_out_by_chance() -> Functions:
+    return with_cost(lambda layer, x, y: cost_of(layer, x, y) if torch.rand(()) > 0.5 else 0)
+
+
+@wrong("multiply-adds", "Layers that are never called are counted too, as if they had been called once on one pixel.")
+def uncalled_counted() -> Functions:
+    def count_macs(model: nn.Module, input_shape: Shape) -> int:
+        net, called = copy.deepcopy(model).eval(), set()
+
+        def cost(layer: nn.Module, inputs: Tensor, output: Tensor) -> int:
+            called.add(layer)
+            return cost_of(layer, inputs, output)
+
+        total = summed(net, torch.zeros(1, *input_shape), cost)
+        return total + sum(m.weight.numel() for m in net.modules() if isinstance(m, Layer) and m not in called)
+
+    return good_parameters, count_macs
+
+
+@wrong("whole numbers", "count_parameters returns a NumPy number, as np.prod gives it; int() makes an int of it.")
+def parameters_by_numpy() -> Functions:
+    return lambda model: sum(np.prod(p.shape) for p in model.parameters()), good_macs
+
+
+@wrong("whole numbers", "count_parameters returns a float; the number is whole, so int() or numel() gives an int.")
+def parameters_as_float() -> Functions:
+    return lambda model: float(good_parameters(model)), good_macs
+
+
+@wrong("whole numbers", "count_parameters returns a tensor; its item() is a number.")
+def parameters_as_tensor() -> Functions:
+    return lambda model: torch.tensor([p.numel() for p in model.parameters()]).sum(), good_macs
+
+
+@wrong("whole numbers", "count_macs returns a float, as `/` gives it; `//` gives an int.")
+def half_the_flops() -> Functions:
+    def count_macs(model: nn.Module, input_shape: Shape) -> float:
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            copy.deepcopy(model).eval()(torch.zeros(1, *input_shape))
+        return counter.get_total_flops() / 2
+
+    return good_parameters, count_macs
+
+
+@wrong("whole numbers", "count_macs returns a NumPy number, as np.prod and np.sum give it; int() makes an int of it.")
+def macs_by_numpy() -> Functions:
+    return good_parameters, lambda model, shape: np.int64(good_macs(model, shape))
+
+
+@wrong("whole numbers", "count_macs returns a tensor; its item() is a number.")
+def macs_as_tensor() -> Functions:
+    return good_parameters, lambda model, shape: torch.tensor(good_macs(model, shape))
+
+
+@wrong("whole numbers", "Both functions return floats, but what they count is whole; int() makes an int of a float.")
+def both_as_floats() -> Functions:
+    return lambda model: float(good_parameters(model)), lambda model, shape: float(good_macs(model, shape))
+
+
+def kept_modes(model: nn.Module) -> Callable[[], None]:
+    """Put the model into evaluation mode. The function that is returned puts its parts back into their modes."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+
+    def back() -> None:
+        for module, mode in modes.items():
+            module.training = mode
+
+    return back
+
+
+def on_the_model(change: Callable[[nn.Module], Any]) -> Functions:
+    """Right, but changes the given model as well."""
+
+    def count_macs(model: nn.Module, input_shape: Shape) -> int:
+        total = good_macs(model, input_shape)
+        change(model)
+        return total
+
+    return good_parameters, count_macs
+
+
+@wrong(
+    "nothing left behind", "Hooks stay on the model: register_forward_hook returns a handle, whose remove() ends it."
+)
+def harmless_hooks_stay() -> Functions:
+    def count_macs(model: nn.Module, input_shape: Shape) -> int:
+        counts: list[int] = []
+        back = kept_modes(model)
+        for module in model.modules():
+            module.register_forward_hook(lambda layer, x, y: counts.append(cost_of(layer, x[0], y)))
+        with torch.no_grad():
+            model(torch.zeros(1, *input_shape))
+        back()
+        return sum(counts)
+
+    return good_parameters, count_macs
+
+
+@wrong("nothing left behind", "All hooks of the model are taken away, those that were there before, too.")
+def all_hooks_removed() -> Functions:
+    return on_the_model(lambda model: [module._forward_hooks.clear() for module in model.modules()])
+
+
+@wrong("nothing left behind", "The model's layers keep a forward method that was put in for counting.")
+def forward_replaced() -> Functions:
+    def wrap(layer: nn.Module) -> None:
+        forward = layer.forward
+        layer.forward = lambda *args, **kwargs: forward(*args, **kwargs)
+
+    return on_the_model(lambda model: [wrap(layer) for layer in model.modules() if isinstance(layer, Layer)])
+
+
+@wrong("nothing left behind", "PyTorch's own classes keep a method that was put in for counting, for all models.")
+def class_replaced() -> Functions:
+    def replace(_model: nn.Module) -> None:
+        forward = nn.Conv2d.forward
+        nn.Conv2d.forward = lambda self, input: forward(self, input)
+
+    return on_the_model(replace)
+
+
+@wrong(
+    "nothing left behind", "PyTorch's own functions keep a replacement that was put in for counting, for all models."
+)
+def function_replaced() -> Functions:
+    def replace(_model: nn.Module) -> None:
+        convolve = nn.functional.conv2d
+        nn.functional.conv2d = lambda *args, **kwargs: convolve(*args, **kwargs)
+
+    return on_the_model(replace)
+
+
+@wrong("nothing left behind", "The model's parameters stay frozen; no_grad() stops the recording without that.")
+def frozen() -> Functions:
+    return on_the_model(lambda model: model.requires_grad_(False))
+
+
+@wrong("nothing left behind", "The model's parameters get other values; work on a copy.")
+def weights_overwritten() -> Functions:
+    def ones(model: nn.Module) -> None:
+        for parameter in model.parameters():
+            nn.init.ones_(parameter)
+
+    return on_the_model(ones)
+
+
+@wrong("nothing left behind", "The recording of gradients stays switched off; `with torch.no_grad():` takes it back.")
+def recording_switched_off() -> Functions:
+    return on_the_model(lambda _model: torch.set_grad_enabled(False))
+
+
+@wrong("nothing left behind", "New tensors are made on another device or in another type afterwards, for all programs.")
+def default_device_left() -> Functions:
+    return on_the_model(lambda _model: torch.set_default_device("meta"))
+
+
+@wrong("nothing left behind", "Layers of the model are replaced by others; work on a copy.")
+def layers_replaced() -> Functions:
+    def replace(model: nn.Module) -> None:
+        for name, child in list(model.named_children()):
+            setattr(model, name, copy.deepcopy(child))
+
+    return on_the_model(replace)
+
+
+@wrong(
+    "nothing left behind",
+    "count_parameters leaves frozen parameters trained, or layers in other modes; it only counts.",
+)
+def thawed_to_be_counted() -> Functions:
+    def count_parameters(model: nn.Module) -> int:
+        model.requires_grad_(True)
+        return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+    return count_parameters, good_macs
+
+
+@wrong(
+    "count_macs runs",
+    "The image is float32, but the model that it goes through has been put into float64; work on a copy, and leave "
+    "its type alone.",
+)
+def type_changed() -> Functions:
+    return on_the_model(lambda model: model.double())
+
+
 @right
 def flop_counter_on_meta() -> Functions:
     def count_parameters(model: nn.Module) -> int:
         unique = {id(p): p for _, p in model.named_parameters(remove_duplicate=False)}
         return sum(math.prod(p.shape) for p in unique.values())
 
-    def count_macs(model: nn.Module, input_shape: Shape) -> float:
+    def count_macs(model: nn.Module, input_shape: Shape) -> int:
         with torch.device("meta"):
             image = torch.randn(1, *input_shape)
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             copy.deepcopy(model).to("meta").eval()(image)
-        return counter.get_total_flops() / 2
+        return counter.get_total_flops() // 2
 
     return count_parameters, count_macs
 
@@ -461,7 +761,7 @@ def hooks_on_the_model_itself() -> Functions:
         walk(model)
         return torch.cat([p.detach().flatten() for p in seen]).numel()
 
-    def count_macs(model: nn.Module, input_shape: Shape) -> Tensor:
+    def count_macs(model: nn.Module, input_shape: Shape) -> int:
         modes = {module: module.training for module in model.modules()}
         costs = []
 
@@ -485,7 +785,7 @@ def hooks_on_the_model_itself() -> Functions:
             handle.remove()
         for module, mode in modes.items():
             module.training = mode
-        return torch.tensor(costs).sum()
+        return int(torch.tensor(costs).sum())
 
     return count_parameters, count_macs
 
@@ -500,8 +800,13 @@ def traced() -> Functions:
             self.macs += cost_of(self.fetch_attr(str(target)), args[0], output)
             return output
 
+    class WholeLayers(fx.Tracer):
+        def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+            return isinstance(m, Layer) or super().is_leaf_module(m, module_qualified_name)
+
     def count_macs(model: nn.Module, input_shape: Shape) -> int:
-        counter = Counter(fx.symbolic_trace(copy.deepcopy(model).eval()))
+        net = copy.deepcopy(model).eval()
+        counter = Counter(fx.GraphModule(net, WholeLayers().trace(net)))
         counter.run(torch.zeros(1, *input_shape))
         return counter.macs
 
@@ -509,7 +814,7 @@ def traced() -> Functions:
 
 
 @right
-def calls_intercepted_in_training_mode() -> Functions:
+def calls_intercepted() -> Functions:
     class Counter(TorchFunctionMode):
         macs = 0
 
@@ -520,10 +825,10 @@ def calls_intercepted_in_training_mode() -> Functions:
             return output
 
     def count_macs(model: nn.Module, input_shape: Shape) -> int:
-        before = copy.deepcopy(model.state_dict())
+        back = kept_modes(model)
         with Counter() as counter:
             model(torch.zeros(1, *input_shape))
-        model.load_state_dict(before)
+        back()
         return counter.macs
 
     def sizes(model: nn.Module) -> Iterator[int]:
@@ -531,3 +836,81 @@ def calls_intercepted_in_training_mode() -> Functions:
             yield parameter.nelement()
 
     return lambda model: sum(sizes(model)), count_macs
+
+
+@right
+def two_random_images() -> Functions:
+    def count_macs(model: nn.Module, input_shape: Shape) -> int:
+        return summed(copy.deepcopy(model), torch.randn(2, *input_shape), cost_of) // 2
+
+    return good_parameters, count_macs
+
+
+@right
+def sizes_by_formula() -> Functions:
+    def size(layer: nn.Conv2d, axis: int, before: int) -> float:
+        reach = layer.dilation[axis] * (layer.kernel_size[axis] - 1)
+        return (before + 2 * int(layer.padding[axis]) - reach - 1) / layer.stride[axis] + 1
+
+    return with_sizes(size)
+
+
+@right
+def hook_for_all_modules() -> Functions:
+    def count_macs(model: nn.Module, input_shape: Shape) -> int:
+        counts = [0]
+        handle = register_module_forward_hook(lambda layer, x, y: counts.append(cost_of(layer, x[0], y)))
+        back = kept_modes(model)
+        try:
+            with torch.no_grad():
+                model(torch.rand(1, *input_shape))
+        finally:
+            back()
+            handle.remove()
+        return sum(counts)
+
+    return good_parameters, count_macs
+
+
+@right
+def operators_counted() -> Functions:
+    class Counter(TorchDispatchMode):
+        macs = 0
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            output = func(*args, **(kwargs or {}))
+            if func is torch.ops.aten.convolution.default:
+                self.macs += output.numel() * args[1][0].numel()
+            elif func in (torch.ops.aten.mm.default, torch.ops.aten.addmm.default):
+                self.macs += output.numel() * len(args[-1])
+            return output
+
+    def count_macs(model: nn.Module, input_shape: Shape) -> int:
+        net = copy.deepcopy(model).eval()
+        with torch.no_grad(), Counter() as counter:
+            net(torch.zeros(1, *input_shape))
+        return counter.macs
+
+    return good_parameters, count_macs
+
+
+@right
+def class_replaced_for_a_while() -> Functions:
+    def count_macs(model: nn.Module, input_shape: Shape) -> int:
+        counts: list[int] = []
+        called = nn.Module.__call__
+
+        def noting(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            output = called(self, *args, **kwargs)
+            counts.append(cost_of(self, args[0], output))
+            return output
+
+        net = copy.deepcopy(model).eval()
+        nn.Module.__call__ = noting
+        try:
+            net(torch.ones(1, *input_shape))
+        finally:
+            nn.Module.__call__ = called
+        return sum(counts)
+
+    return good_parameters, count_macs

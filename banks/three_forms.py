@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -31,7 +32,7 @@ def w3_reshaped_by_outputs() -> Split:
     return split_paths
 
 
-@wrong("list of triples", "The paths are printed or collected, but not returned.")
+@wrong("list of triples", "Nothing is returned.")
 def nothing_returned() -> Split:
     def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> None:
         paths = []
@@ -57,7 +58,10 @@ def three_lists() -> Split:
     return split_paths
 
 
-@wrong("list of triples", "split takes the size of a piece, chunk the number of pieces: C and d are swapped.")
+@wrong(
+    "list of triples",
+    "Each piece has C channels instead of d: split takes the size of a piece, chunk the number of pieces.",
+)
 def cardinality_taken_for_width() -> Split:
     def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
         return list(zip(w1.split(cardinality), w2.split(cardinality), w3.split(cardinality, 1), strict=True))
@@ -65,7 +69,7 @@ def cardinality_taken_for_width() -> Split:
     return split_paths
 
 
-@wrong("list of triples", "The loop goes over the d channels of a group instead of the C groups.")
+@wrong("list of triples", "There are d paths instead of C, as from a loop over the d channels of a group.")
 def loop_over_width() -> Split:
     def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
         d = w2.shape[1]
@@ -74,7 +78,7 @@ def loop_over_width() -> Split:
     return split_paths
 
 
-@wrong("list of triples", "The number of paths is fixed at 32, as in the paper, instead of taken from cardinality.")
+@wrong("list of triples", "There are 32 paths, as in the paper, whatever the cardinality is.")
 def always_32() -> Split:
     def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
         d = w2.shape[1]
@@ -83,7 +87,7 @@ def always_32() -> Split:
     return split_paths
 
 
-@wrong("list of triples", "The count starts at 1, so the first path is missing.")
+@wrong("list of triples", "The first path is missing, as it is when the count starts at 1.")
 def first_path_missing() -> Split:
     def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
         d = w2.shape[1]
@@ -151,7 +155,7 @@ def w2_along_inputs() -> Split:
 def masked_instead_of_cut() -> Split:
     def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
         d = w2.shape[1]
-        dense = torch.zeros(len(w2), len(w2), 3, 3)
+        dense = w2.new_zeros(len(w2), len(w2), 3, 3)
         paths = []
         for g in range(cardinality):
             own = slice(g * d, g * d + d)
@@ -163,7 +167,7 @@ def masked_instead_of_cut() -> Split:
     return split_paths
 
 
-@wrong("shape", "The slices end one channel early: g * d : (g + 1) * d leaves out its end already.")
+@wrong("shape", "Each weight is one channel short: a slice such as g * d : (g + 1) * d leaves out its end already.")
 def slices_too_short() -> Split:
     def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
         d = w2.shape[1]
@@ -190,7 +194,10 @@ def triple_reversed() -> Split:
     return split_paths
 
 
-@wrong("shape", "The width d is taken from the block's input channels; it is that of w2, its inner channels over C.")
+@wrong(
+    "shape",
+    "The width d is taken to be the block's input channels over C; it is the inner channels over C, as w2 has them.",
+)
 def width_from_input_channels() -> Split:
     def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
         d = w1.shape[1] // cardinality
@@ -200,11 +207,11 @@ def width_from_input_channels() -> Split:
     return split_paths
 
 
-@wrong("shape", "squeeze() drops every axis of size 1, and so the channels, too, where a group has only one.")
+@wrong("shape", "A group of one channel loses an axis of its w2, as squeeze() takes away axes of size 1.")
 def squeeze_with_one_channel() -> Split:
     def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
         d = w2.shape[1]
-        middle = w2.view(cardinality, d, d, 3, 3).squeeze()
+        middle = w2.view(cardinality, d, d, 3, 3).squeeze(1)
         return [(w1[g * d : g * d + d], middle[g], w3[:, g * d : g * d + d]) for g in range(cardinality)]
 
     return split_paths
@@ -245,7 +252,10 @@ def first_group_everywhere() -> Split:
     return split_paths
 
 
-@wrong("sum of paths", "The paths are averaged: w3 is divided by C, but a sum is asked for.")
+@wrong(
+    "sum of paths",
+    "The sum of the paths is too small by a factor of C, as if they were averaged; it is a sum that is asked for.",
+)
 def averaged() -> Split:
     def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
         thirds = (w3 / cardinality).chunk(cardinality, 1)
@@ -331,6 +341,117 @@ def w1_chunked_along_inputs_and_indexed() -> Split:
     return split_paths
 
 
+def cut(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """The right paths, for programs that are wrong elsewhere."""
+    return list(zip(w1.chunk(cardinality), w2.chunk(cardinality), w3.chunk(cardinality, 1), strict=True))
+
+
+@wrong("list of triples", "With a single group, its triple is returned as it is, not in a list of one.")
+def one_group_bare() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> Any:
+        return cut(w1, w2, w3, cardinality) if cardinality > 1 else (w1, w2, w3)
+
+    return split_paths
+
+
+@wrong("runs", "The weights are turned into NumPy arrays, which nn.Parameters refuse.")
+def by_numpy() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        weights = zip((w1, w2, w3), (0, 0, 1), strict=True)
+        parts = [np.split(weight.numpy(), cardinality, axis) for weight, axis in weights]
+        return [tuple(map(torch.from_numpy, path)) for path in zip(*parts, strict=True)]
+
+    return split_paths
+
+
+@wrong("type", "The weights are turned into float32, whatever they were.")
+def turned_into_float32() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        return cut(w1.float(), w2.float(), w3.float(), cardinality)
+
+    return split_paths
+
+
+@wrong("type", "The weights are turned into float64, whatever they were.")
+def turned_into_float64() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        return cut(w1.double(), w2.double(), w3.double(), cardinality)
+
+    return split_paths
+
+
+@wrong("type", "Only w2 comes out in another type, float32, as that of torch.empty and torch.zeros is.")
+def copied_into_float32() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        middle = torch.empty(w2.shape).copy_(w2)
+        return cut(w1, middle, w3, cardinality)
+
+    return split_paths
+
+
+@wrong("sum of paths", "The weights are rounded to float32 on their way, although they come out as float64.")
+def rounded_on_the_way() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        a, b, c = (weight.float().to(weight.dtype) for weight in (w1, w2, w3))
+        return cut(a, b, c, cardinality)
+
+    return split_paths
+
+
+@wrong("weights kept", "The weights given are written into; clone() makes tensors that one may change.")
+def written_into() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        paths = cut(w1.clone(), w2.clone(), w3.clone(), cardinality)
+        for weight in (w1, w2, w3):
+            weight.data.zero_()
+        return paths
+
+    return split_paths
+
+
+@wrong("weights kept", "One of the weights given is written into, w3; clone() makes a tensor that one may change.")
+def w3_scaled_in_place() -> Split:
+    @torch.no_grad()
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        return cut(w1 / 2, w2, w3.mul_(2), cardinality)
+
+    return split_paths
+
+
+@wrong(
+    "weights kept", "The weights given no longer want a gradient; detach() gives tensors that don't and leaves these."
+)
+def frozen() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        return cut(w1.requires_grad_(False), w2.requires_grad_(False), w3.requires_grad_(False), cardinality)
+
+    return split_paths
+
+
+@wrong("weights kept", "The weights given have another shape afterwards; a name that ends in _ changes its tensor.")
+def reshaped_in_place() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        paths = cut(w1, w2, w3, cardinality)
+        w1.data = w1.data.flatten(1)
+        w3.data = w3.data.flatten(1)
+        return paths
+
+    return split_paths
+
+
+@wrong(
+    "weights kept", "The weights given are turned into another type themselves; double() gives others and leaves these."
+)
+def turned_in_place() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        paths = cut(w1, w2, w3, cardinality)
+        for weight in (w1, w2, w3):
+            weight.data = weight.data.half()
+        return paths
+
+    return split_paths
+
+
 @right
 def sliced() -> Split:
     def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
@@ -386,5 +507,15 @@ def rescaled_parameters() -> Split:
         weights = [nn.Parameter(w1 * 2), nn.Parameter(w2), nn.Parameter(w3 / 2)]
         cuts = [weight.tensor_split(cardinality, axis) for weight, axis in zip(weights, (0, 0, 1), strict=True)]
         return tuple(zip(*cuts, strict=True))
+
+    return split_paths
+
+
+@right
+def views_that_record() -> Split:
+    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
+        d = w2.shape[1]
+        groups = [slice(d * g, d * (g + 1)) for g in range(cardinality)]
+        return [(w1[group].detach(), w2[group], nn.Parameter(w3[:, group])) for group in groups]
 
     return split_paths

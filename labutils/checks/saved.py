@@ -57,15 +57,21 @@ def note(result: Result) -> None:
     save(entries)
 
 
-def note_hint(exercise: str, last: int) -> int:
-    """Count a hint that is shown, and return its number, at most ``last``; 1 where the file can't be read."""
+def note_hint(exercise: str, last: int, number: int | None = None) -> int | None:
+    """Count a hint and all before it as shown: the one of this number, or else the next. Return its number.
+
+    None where the next would come after the ``last`` one. Where the file can't be read, the next is the first.
+    """
     entries = _read()
     if entries is None:
-        return 1
+        return number or 1
     entry = entries.setdefault(exercise, _new())
-    entry["hints"] = min(entry["hints"] + 1, last)
+    number = number or entry["hints"] + 1
+    if number > last:
+        return None
+    entry["hints"] = max(entry["hints"], number)
     save(entries)
-    return entry["hints"]
+    return number
 
 
 def save(entries: dict[str, Entry]) -> None:

@@ -2,37 +2,71 @@
 
 import math
 
+import torch
 import torch._dynamo  # noqa: F401  # the first optimizer would import it, which takes a second of the time limit
+from torch import Tensor
 
-from labutils.checks import references
+from labutils.checks import accuracy_checks, references
 from labutils.checks.comparison import difference
 from labutils.checks.engine import Case, Check, Exam, Exercise
 
 CASES = (
-    Case(("list", 5, 5, 5), (2, 4, 4), "with a list of three batches of 5 images"),
+    Case(("list", 5, 5, 5), (2, 4, 4), "with a list of three batches of 5 images", explanatory=True),
     Case(("iterator", 6, 1, 4), (2, 4, 4), "with an iterator, to be read only once, over batches of 6, 1 and 4 images"),
+    Case(("float64 list", 3, 4), (2, 4, 4), "with a model and images of float64, in batches of 3 and 4"),
 )
-EVALUATION_MODE = "BN must use its running statistics: call model.eval() before the first batch."
-NO_GRADIENTS = "The model is called outside torch.no_grad() and torch.inference_mode()."
-ACCURACY = "It is the number of right answers over the number of images, over all batches together."
 TRAIN_RUNS, EVALUATE_RUNS = "train_one_epoch runs", "evaluate runs"
+EXACT = 2e-5  # of losses, relative: float32 rounds them by a tenth of it
+EXACT_IN_FLOAT64 = 1e-7  # of weights and statistics, relative to the largest
 
 
 def _train_runs(exam: Exam, case: Case) -> str:
-    return "" if exam.seen("epoch", case)["modes"] else "the model was never called"
+    return "" if exam.seen("epoch", case)["called"] else "the model was never called"
 
 
 def _training_mode(exam: Exam, case: Case) -> str:
     modes = exam.seen("epoch", case)["modes"]
-    return "" if modes == "training" else f"expected the model to be called in training mode, got {modes}"
+    if modes == "training":
+        return ""
+    return f"expected the passes that are trained on to be in training mode, got {modes}"
 
 
 def _weights(exam: Exam, case: Case) -> str:
     seen, expected = exam.seen("epoch", case), exam.expected("epoch", case)
-    if not difference(seen["weights"], expected["weights"]):
-        return ""
-    found = "other weights" if seen["moved"] else "weights that did not move"
-    return f"expected the weights to which one step a batch leads, got {found}"
+    if _differ(seen["weights"], expected["weights"]):
+        found = "other weights" if seen["moved"] else "weights that did not move"
+        return f"expected the weights to which one step a batch leads, got {found}{_where(seen, expected)}"
+    if seen["drew"]:
+        return "train_one_epoch drew random numbers, so that it may do something else at another time"
+    return ""
+
+
+def _differ(seen: Tensor, expected: Tensor) -> bool:
+    """Whether they are not equal, up to the rounding of their type."""
+    if difference(seen, expected):
+        return True
+    exact = EXACT_IN_FLOAT64 if expected.dtype == torch.float64 else 1.0
+    return bool((seen.double() - expected.double()).abs().max() > exact * expected.abs().max())
+
+
+def _where(seen: dict[str, object], expected: dict[str, object]) -> str:
+    """What else the facts say about weights that are wrong."""
+    if seen["called"] == "a copy of it":
+        return "; not the model itself was called, but a copy of it"
+    found = [(seen[fact], expected[fact], words) for fact, words in COUNTED]
+    return "".join(f"; expected {ours} {words}, got {theirs}" for theirs, ours, words in found if ours != theirs)
+
+
+COUNTED = (("steps", "steps of the given optimizer"), ("backward_passes", "backward passes through the model"))
+
+
+def _passes(exam: Exam, case: Case) -> str:
+    seen, expected = exam.seen("epoch", case), exam.expected("epoch", case)
+    if seen["training_passes"] != expected["training_passes"]:
+        found = f"expected {expected['training_passes']} passes in training mode, one a batch"
+        return f"{found}, but BN counted {seen['training_passes']}"
+    same = not _differ(seen["statistics"], expected["statistics"])
+    return "" if same else "BN's running statistics are not those of one pass a batch"
 
 
 def _is_float(exam: Exam, case: Case) -> str:
@@ -43,42 +77,24 @@ def _is_float(exam: Exam, case: Case) -> str:
 def _mean_loss(exam: Exam, case: Case) -> str:
     seen, expected = exam.seen("epoch", case)["loss"], exam.expected("epoch", case)["loss"]
     if math.isnan(seen):
-        return f"expected the mean loss {expected:.4f}, got no number"
-    return f"expected the mean loss {expected:.4f}, got {seen:.4f}" if difference([seen], [expected]) else ""
-
-
-def evaluate_runs(exam: Exam, case: Case) -> str:
-    """The last of the exercise's functions calls the model, and returns a number."""
-    if exam.seen("accuracy", case)["modes"]:
+        return f"expected the mean loss {expected:.5f}, got no number"
+    if math.isclose(seen, expected, rel_tol=EXACT):
         return ""
-    return f"in {exam.exercise.names[-1]}, the model was never called"
-
-
-def evaluation_mode(exam: Exam, case: Case) -> str:
-    """It calls the model in evaluation mode."""
-    modes = exam.seen("accuracy", case)["modes"]
-    if modes == "evaluation":
-        return ""
-    return f"expected {exam.exercise.names[-1]} to call the model in evaluation mode, got {modes}"
-
-
-def no_gradients(exam: Exam, case: Case) -> str:
-    """It calls the model with the recording of gradients switched off."""
-    if not exam.seen("accuracy", case)["gradients"]:
-        return ""
-    return f"in {exam.exercise.names[-1]}, the model's output carries what a backward pass needs"
-
-
-def accuracy(exam: Exam, case: Case) -> str:
-    """It returns the number of right answers over the number of images."""
-    seen, expected = exam.seen("accuracy", case)["accuracy"], exam.expected("accuracy", case)["accuracy"]
-    return f"expected the accuracy {expected:.4f}, got {seen:.4f}" if difference([seen], [expected]) else ""
+    return f"expected the mean loss {expected:.5f}, got {seen:.5f}"
 
 
 def _in_turns(exam: Exam, case: Case) -> str:
+    left = exam.seen("epoch", case)["left"]
+    if left:
+        return f"after train_one_epoch, these were changed: {', '.join(left)}"
+    left = accuracy_checks.left_as_it_was(exam, case)
+    if left:
+        return left
     seen, expected = exam.seen("turns", case), exam.expected("turns", case)
     same = not any(difference(seen[fact], expected[fact]) for fact in ("weights", "accuracies"))
-    return "" if same else "evaluate, train_one_epoch and evaluate, on one model, expected other results than it got"
+    return (
+        "" if same else "evaluate and train_one_epoch on one model, twice in turns, expected other results than it got"
+    )
 
 
 EXERCISE = Exercise(
@@ -92,83 +108,91 @@ EXERCISE = Exercise(
             TRAIN_RUNS,
             0,
             _train_runs,
-            "batches need be nothing more than something to loop over once: it may have no length, no dataset and no "
-            "second pass.",
+            "train_one_epoch(model, batches, optimizer, loss_fn) calls the model on the images of each batch.",
             explanatory=True,
         ),
         Check(
             "training mode",
             1,
             _training_mode,
-            "An earlier evaluation may have left the model in evaluation mode, so call model.train() before the first "
-            "batch.",
+            "Whatever mode the model and its parts are in before, all of them are in training mode in the passes that "
+            "are trained on.",
             (TRAIN_RUNS,),
             explanatory=True,
         ),
         Check(
             "weights",
-            2,
+            1,
             _weights,
-            "For each batch: old gradients cleared, one backward pass of that batch's loss, then one step of the given "
-            "optimizer.",
+            "One step of the given optimizer for each batch, on the given model, along the gradient of loss_fn for "
+            "that batch alone: no gradient from an earlier batch or from before the call enters it. No random numbers "
+            "are drawn.",
             (TRAIN_RUNS,),
-            explanatory=True,
         ),
         Check(
             "a float",
             1,
             _is_float,
-            "The mean is not returned, or is still a tensor; loss.item() gives a float.",
+            "train_one_epoch returns the mean loss as a Python float, not as a tensor, an array or an int.",
             (TRAIN_RUNS,),
         ),
         Check(
             "mean loss",
-            2,
+            1,
             _mean_loss,
-            "loss_fn gives a batch's average, so each loss counts as often as its batch has images, and the sum is "
-            "divided by the number of all images.",
+            "It is the mean over all images, unrounded: each batch's loss, computed before its step, counts as often "
+            "as the batch has images.",
             (TRAIN_RUNS,),
+        ),
+        Check(
+            "running statistics",
+            1,
+            _passes,
+            "Each batch goes through the model once in training mode, so that it moves BN's running statistics once.",
+            ("weights",),
         ),
         Check(
             EVALUATE_RUNS,
             0,
-            evaluate_runs,
-            "evaluate returns one number, and batches need be nothing more than something to loop over once.",
+            accuracy_checks.runs,
+            "evaluate(model, batches) calls the model on the images of each batch, and returns one number.",
             explanatory=True,
         ),
         Check(
             "evaluation mode",
             1,
-            evaluation_mode,
-            EVALUATION_MODE,
-            (EVALUATE_RUNS,),
-            explanatory=True,
-        ),
-        Check(
-            "no gradients",
-            1,
-            no_gradients,
-            NO_GRADIENTS,
+            accuracy_checks.evaluation_mode,
+            accuracy_checks.EVALUATION_MODE,
             (EVALUATE_RUNS,),
         ),
-        Check(
-            "accuracy",
-            1,
-            accuracy,
-            ACCURACY,
-            (EVALUATE_RUNS,),
-            explanatory=True,
-        ),
+        Check("no gradients", 1, accuracy_checks.no_gradients, accuracy_checks.NO_GRADIENTS, (EVALUATE_RUNS,)),
+        Check("accuracy", 1, accuracy_checks.share_of_close_scores, accuracy_checks.ACCURACY, (EVALUATE_RUNS,)),
+        Check("accuracy is a float", 1, accuracy_checks.is_float, accuracy_checks.A_FLOAT, (EVALUATE_RUNS,)),
         Check(
             "in turns",
             1,
             _in_turns,
-            "evaluate has switched something off for good, such as the recording of gradients.",
+            "Both functions can be called in turns on one model. Both leave it with the parts, the type and the "
+            "requires_grad that it had, and PyTorch records gradients as before; evaluate leaves its weights and "
+            "statistics, too. Only the modes are free.",
             ("weights", "accuracy"),
         ),
     ),
     fingerprint={
-        "epoch": ("loss", "kind", "modes", "weights"),
-        "accuracy": ("accuracy", "modes", "gradients", "can_train_after"),
+        "epoch": (
+            "loss",
+            "kind",
+            "called",
+            "modes",
+            "weights",
+            "steps",
+            "backward_passes",
+            "training_passes",
+            "statistics",
+            "left",
+            "drew",
+        ),
+        "accuracy": ("accuracy", "kind", "modes", "gradients", "left", "drew"),
+        "close_scores": ("accuracy", "all_right"),
     },
 )

@@ -28,6 +28,8 @@ from .fill import (
 )
 from .given import resolve
 
+VOWELS = ("a", "e", "i", "o", "u", "ndarray")  # as they are spoken
+
 Facts = dict[str, Any]
 Objects = tuple[Any, ...]
 Args = tuple[Any, ...]
@@ -60,8 +62,11 @@ def observe(name: str, objects: Objects, args: Args, input_shape: Shape, salt: i
 
 
 def kind(value: object) -> str:
-    """The name of a value's type, for a message."""
-    return "None" if value is None else f"a {type(value).__name__}"
+    """What a value is, for a message: the name of its type with an article."""
+    if value is None:
+        return "None"
+    name = "class" if issubclass(type(value), type) else type(value).__name__
+    return f"{'an' if name.lower().startswith(VOWELS) else 'a'} {name}"
 
 
 def made(objects: Objects, args: Args) -> nn.Module:
