@@ -153,7 +153,9 @@ def _channels(tensor: Named, shape: Shape, axis: int, role: str) -> int:
     if axis >= len(shape):
         return 0
     size, rest = divmod(math.prod(tensor.shape) * shape[axis], math.prod(shape))
-    if rest or not 0 < size < shape[axis] or (tensor.is_usual and tensor.shape[axis] != size):
+    if rest or not 0 < size < shape[axis]:
+        return 0
+    if tensor.is_usual and (len(tensor.shape) <= axis or tensor.shape[axis] != size):
         return 0
     fits = _orders(tensor, ((role, shape, axis, 0, size),))
     return size if fits else 0
