@@ -415,7 +415,7 @@ def with_chance(draw: Callable[[], float], limit: float) -> type[Block]:
 
 @wrong("output in training", "The branch is left out by chance in some passes: nothing in this block is random.")
 def branch_dropped_by_chance() -> type[Block]:
-    return with_chance(lambda: torch.rand(()).item(), 0.05)
+    return with_chance(lambda: torch.rand(()).item(), 0.5)
 
 
 NEXT_TO_NEVER = 1e-9  # neither Python's nor NumPy's generator starts from the salt, and the facts must not flicker
