@@ -1,145 +1,128 @@
 """Programs for ``clinic-2``."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from banks import AS_FOUND, right, wrong
+from banks import AS_FOUND, bottleneck_layouts, bottlenecks, resnext_block, right, wrong
+from banks.bottlenecks import Block, conv
 
 
-class Base(nn.Module):
-    """The right block. The wrong ones change one thing."""
+def called(block: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+    """The block, as this exercise calls it."""
 
-    def __init__(self, channels: int, width: int, groups: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(channels, width, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = self.grouped(width, groups)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = nn.Conv2d(width, channels, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(channels)
+    def make(channels: int, width: int, groups: int) -> nn.Module:
+        return block(channels, width, channels, 1, groups)
 
-    def grouped(self, width: int, groups: int) -> nn.Module:
-        return nn.Conv2d(width, width, 3, 1, 1, groups=groups, bias=False)
-
-    def branch(self, x: Tensor) -> Tensor:
-        out = F.relu(self.bn1(self.conv1(x)))
-        out = F.relu(self.bn2(self.conv2(out)))
-        return self.bn3(self.conv3(out))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.branch(x) + x)
+    return make
 
 
-@wrong("builds", "The class is not written yet.")
-def unwritten() -> type[nn.Module]:
-    class Block(nn.Module):
-        def __init__(self, channels: int, width: int, groups: int) -> None:
-            super().__init__()
-            raise NotImplementedError
+SHARED = bottlenecks.shared(
+    (bottlenecks, bottleneck_layouts),
+    called,
+    {
+        "pre_activation": (
+            "silenced branch",
+            "The BNs and ReLUs stand before the convolutions: this is the pre-activation block.",
+        ),
+        "no_shortcut": ("silenced branch", "The input isn't added: the branch alone comes out, as in a plain net."),
+        "detached_shortcut": ("silenced branch", "No gradient goes back through the shortcut, as if it were detached."),
+    },
+)
 
-    return Block
+
+def grouped(groups: Callable[[int, int], int]) -> Callable[..., nn.Module]:
+    """The block with another number of groups, given the width and the right number."""
+    return lambda channels, width, number: Block(channels, width, channels, 1, groups(width, number))
 
 
-@wrong("builds", "The convolution is told to make one group's channels from all: groups must divide both its widths.")
-def output_of_one_group() -> type[nn.Module]:
-    class Block(Base):
-        def grouped(self, width: int, groups: int) -> nn.Module:
-            return nn.Conv2d(width, width // groups, 3, 1, 1, groups=groups, bias=False)
+def with_3x3(made: Callable[[int, int], nn.Module]) -> type[Block]:
+    """The block with another layer for its 3x3, given the width and the number of groups."""
 
-    return Block
+    class Own(Block):
+        def make_branch(self, inputs: int, inner: int, outputs: int, stride: int, groups: int) -> None:
+            super().make_branch(inputs, inner, outputs, stride, groups)
+            self.conv2 = made(inner, groups)
+
+    return Own
+
+
+@wrong("builds", "The 3x3 gives one group's channels, which the groups then don't divide: it must keep `width`.")
+def output_of_one_group() -> Callable[..., nn.Module]:
+    return called(with_3x3(lambda width, groups: conv(width, width // groups, 3, 1, groups)))
 
 
 @wrong("shape", "The last 1x1 stays at `width`; it must go back to `channels`, so that the sum fits.")
-def not_back_to_channels() -> type[nn.Module]:
-    class Block(Base):
-        def __init__(self, channels: int, width: int, groups: int) -> None:
-            super().__init__(channels, width, groups)
-            self.conv3 = nn.Conv2d(width, width, 1, bias=False)
-            self.bn3 = nn.BatchNorm2d(width)
+def not_back_to_channels() -> Callable[..., nn.Module]:
+    class Own(Block):
+        def make_branch(self, inputs: int, inner: int, outputs: int, stride: int, groups: int) -> None:
+            super().make_branch(inputs, inner, inner, stride, groups)
 
-    return Block
-
-
-@wrong("shape", "The 3x3 has no padding, so the map shrinks and the sum fails.")
-def no_padding() -> type[nn.Module]:
-    class Block(Base):
-        def grouped(self, width: int, groups: int) -> nn.Module:
-            return nn.Conv2d(width, width, 3, groups=groups, bias=False)
-
-    return Block
+    return called(Own)
 
 
 @wrong("parameter count", AS_FOUND)
-def broken_block() -> type[nn.Module]:
-    class BrokenGroupedBlock(nn.Module):
-        def __init__(self, channels: int, width: int, groups: int) -> None:
-            super().__init__()
-            self.conv1 = nn.Conv2d(channels, width, 1, bias=False)
-            self.bn1 = nn.BatchNorm2d(width)
-            self.conv2 = nn.Conv2d(width, width, 3, 1, 1, groups=width // groups, bias=False)
-            self.bn2 = nn.BatchNorm2d(width)
-            self.conv3 = nn.Conv2d(width, channels, 1, bias=False)
-            self.bn3 = nn.BatchNorm2d(channels)
-
-        def forward(self, x: Tensor) -> Tensor:
-            out = F.relu(self.bn1(self.conv1(x)))
-            out = F.relu(self.bn2(self.conv2(out)))
-            out = self.bn3(self.conv3(out))
-            return F.relu(out + x)
-
-    return BrokenGroupedBlock
+def broken_block() -> Callable[..., nn.Module]:
+    return grouped(lambda width, groups: width // groups)
 
 
 @wrong("parameter count", "`groups` is not used: the 3x3 is an ordinary convolution.")
-def groups_ignored() -> type[nn.Module]:
-    class Block(Base):
-        def grouped(self, width: int, groups: int) -> nn.Module:
-            return super().grouped(width, 1)
-
-    return Block
+def groups_ignored() -> Callable[..., nn.Module]:
+    return grouped(lambda width, groups: 1)
 
 
 @wrong("parameter count", "A group always gets four channels, as in the name 32x4d; it should have width // groups.")
-def always_four_channels() -> type[nn.Module]:
-    class Block(Base):
-        def grouped(self, width: int, groups: int) -> nn.Module:
-            return super().grouped(width, width // 4)
-
-    return Block
+def always_four_channels() -> Callable[..., nn.Module]:
+    return grouped(lambda width, groups: max(width // 4, 1))
 
 
 @wrong("parameter count", "Each channel is a group of its own, as in a depthwise convolution.")
-def depthwise() -> type[nn.Module]:
-    class Block(Base):
-        def grouped(self, width: int, groups: int) -> nn.Module:
-            return super().grouped(width, width)
+def depthwise() -> Callable[..., nn.Module]:
+    return grouped(lambda width, groups: width)
 
-    return Block
+
+@wrong("parameter count", "The smaller one of `groups` and the width of a group is the number of groups.")
+def fewer_of_groups_and_width() -> Callable[..., nn.Module]:
+    return grouped(lambda width, groups: min(groups, width // groups))
+
+
+@wrong("parameter count", "The larger one of `groups` and the width of a group is the number of groups.")
+def more_of_groups_and_width() -> Callable[..., nn.Module]:
+    return grouped(lambda width, groups: max(groups, width // groups))
 
 
 @wrong("parameter count", "`width` is taken for the width of one group; it is that of all groups together.")
-def width_times_groups() -> type[nn.Module]:
-    class Block(Base):
-        def __init__(self, channels: int, width: int, groups: int) -> None:
-            super().__init__(channels, width * groups, groups)
-
-    return Block
+def width_times_groups() -> Callable[..., nn.Module]:
+    return lambda channels, width, groups: Block(channels, width * groups, channels, 1, groups)
 
 
-@wrong("parameter count", "The 1x1 convolutions are split into groups, too; only the 3x3 should be.")
-def everything_grouped() -> type[nn.Module]:
-    class Block(Base):
-        def __init__(self, channels: int, width: int, groups: int) -> None:
-            super().__init__(channels, width, groups)
-            self.conv1 = nn.Conv2d(channels, width, 1, groups=groups, bias=False)
-            self.conv3 = nn.Conv2d(width, channels, 1, groups=groups, bias=False)
+@wrong("builds", "A 1x1 convolution is grouped, too, though the groups needn't divide `channels`; only the 3x3 is.")
+def everything_grouped() -> Callable[..., nn.Module]:
+    class Own(Block):
+        def make_branch(self, inputs: int, inner: int, outputs: int, stride: int, groups: int) -> None:
+            super().make_branch(inputs, inner, outputs, stride, groups)
+            self.conv1 = conv(inputs, inner, groups=groups)
+            self.conv3 = conv(inner, outputs, groups=groups)
 
-    return Block
+    return called(Own)
 
 
-@wrong("parameter count", "The groups share one small convolution; each should have weights of its own.")
-def groups_share_weights() -> type[nn.Module]:
+@wrong("parameter count", "There is a projection on the shortcut, which should be the input itself.")
+def projected() -> Callable[..., nn.Module]:
+    class Own(Block):
+        def projects(self, inputs: int, outputs: int, stride: int) -> bool:
+            return True
+
+    return called(Own)
+
+
+@wrong(
+    "parameter count",
+    "All groups have the same weights, as of one small convolution; each should have its own.",
+)
+def groups_share_weights() -> Callable[..., nn.Module]:
     class Shared(nn.Module):
         def __init__(self, width: int, groups: int) -> None:
             super().__init__()
@@ -149,211 +132,28 @@ def groups_share_weights() -> type[nn.Module]:
         def forward(self, x: Tensor) -> Tensor:
             return torch.cat([self.conv(part) for part in x.chunk(self.groups, 1)], 1)
 
-    class Block(Base):
-        def grouped(self, width: int, groups: int) -> nn.Module:
-            return Shared(width, groups)
-
-    return Block
+    return called(with_3x3(Shared))
 
 
-@wrong("parameter count", "There is a projection on the shortcut, which should be the input itself.")
-def projected() -> type[nn.Module]:
-    class Block(Base):
-        def __init__(self, channels: int, width: int, groups: int) -> None:
-            super().__init__(channels, width, groups)
-            self.shortcut = nn.Sequential(nn.Conv2d(channels, channels, 1, bias=False), nn.BatchNorm2d(channels))
-
-        def forward(self, x: Tensor) -> Tensor:
-            return F.relu(self.branch(x) + self.shortcut(x))
-
-    return Block
-
-
-@wrong("parameter count", "No BN follows the 3x3.")
-def no_bn_after_3x3() -> type[nn.Module]:
-    class Block(Base):
-        def __init__(self, channels: int, width: int, groups: int) -> None:
-            super().__init__(channels, width, groups)
-            self.bn2 = nn.Identity()
-
-    return Block
-
-
-@wrong("output in training", "The shortcut is missing: the input is never added.")
-def no_shortcut() -> type[nn.Module]:
-    class Block(Base):
-        def forward(self, x: Tensor) -> Tensor:
-            return F.relu(self.branch(x))
-
-    return Block
-
-
-@wrong("output in training", "No ReLU follows the 3x3 and its BN.")
-def no_second_relu() -> type[nn.Module]:
-    class Block(Base):
-        def branch(self, x: Tensor) -> Tensor:
-            out = F.relu(self.bn1(self.conv1(x)))
-            return self.bn3(self.conv3(self.bn2(self.conv2(out))))
-
-    return Block
-
-
-@wrong("output in training", "The last ReLU stands before the addition instead of behind it.")
-def relu_before_addition() -> type[nn.Module]:
-    class Block(Base):
-        def forward(self, x: Tensor) -> Tensor:
-            return F.relu(self.branch(x)) + x
-
-    return Block
-
-
-@wrong("output in training", "The channels are shuffled between the groups; the specification has no shuffle.")
-def shuffled() -> type[nn.Module]:
-    class Block(Base):
-        def __init__(self, channels: int, width: int, groups: int) -> None:
-            super().__init__(channels, width, groups)
-            self.groups = groups
-
-        def branch(self, x: Tensor) -> Tensor:
-            out = F.relu(self.bn1(self.conv1(x))).unflatten(1, (self.groups, -1)).transpose(1, 2).flatten(1, 2)
-            out = F.relu(self.bn2(self.conv2(out)))
-            return self.bn3(self.conv3(out))
-
-    return Block
+@wrong("output in training", "The channels are shuffled between the groups: that is ShuffleNet's block.")
+def channels_shuffled() -> Callable[..., nn.Module]:
+    return called(resnext_block.Shuffled)
 
 
 @wrong(
-    "output in evaluation", "A BN is made without running statistics, so it uses the batch's in evaluation mode, too."
+    "gradients",
+    "No gradient goes back through the groups' convolutions, as under no_grad: none of them learns.",
 )
-def no_running_statistics() -> type[nn.Module]:
-    class Block(Base):
-        def __init__(self, channels: int, width: int, groups: int) -> None:
-            super().__init__(channels, width, groups)
-            self.bn2 = nn.BatchNorm2d(width, track_running_stats=False)
-
-    return Block
-
-
-@wrong("gradients", "The shortcut is detached, so no gradient goes through it.")
-def detached_shortcut() -> type[nn.Module]:
-    class Block(Base):
-        def forward(self, x: Tensor) -> Tensor:
-            return F.relu(self.branch(x) + x.detach())
-
-    return Block
-
-
-@wrong("gradients", "The first BN is called twice, and the second one never.")
-def first_bn_twice() -> type[nn.Module]:
-    class Block(Base):
-        def branch(self, x: Tensor) -> Tensor:
-            out = F.relu(self.bn1(self.conv1(x)))
-            out = F.relu(self.bn1(self.conv2(out)))
-            return self.bn3(self.conv3(out))
-
-    return Block
-
-
-@wrong("parameter count", "A convolution has a bias; here none has.")
-def biases() -> type[nn.Module]:
-    class Block(Base):
-        def __init__(self, channels: int, width: int, groups: int) -> None:
-            super().__init__(channels, width, groups)
-            self.conv1 = nn.Conv2d(channels, width, 1)
-            self.conv2 = nn.Conv2d(width, width, 3, padding=1, groups=groups)
-            self.conv3 = nn.Conv2d(width, channels, 1)
-
-    return Block
-
-
-@wrong("input kept", "The input itself is overwritten: `x += …` changes the caller's tensor.")
-def input_overwritten() -> type[nn.Module]:
-    class Block(Base):
-        def forward(self, x: Tensor) -> Tensor:
-            shortcut = x
-            shortcut += self.branch(x)
-            return F.relu(shortcut)
-
-    return Block
-
-
-@wrong("gradients", "The branch gets a detached input, so no gradient goes back through it.")
-def detached_input_of_the_branch() -> type[nn.Module]:
-    class Block(Base):
-        def forward(self, x: Tensor) -> Tensor:
-            return F.relu(self.branch(x.detach()) + x)
-
-    return Block
-
-
-@wrong("gradients", "The groups' convolutions run under no_grad, so that none of them learns.")
-def groups_do_not_learn() -> type[nn.Module]:
+def groups_do_not_learn() -> Callable[..., nn.Module]:
     class Groups(nn.ModuleList):
         def forward(self, x: Tensor) -> Tensor:
             with torch.no_grad():
                 return torch.cat([conv(part) for conv, part in zip(self, x.chunk(len(self), 1), strict=True)], 1)
 
-    class Block(Base):
-        def grouped(self, width: int, groups: int) -> nn.Module:
-            inner = width // groups
-            return Groups(nn.Conv2d(inner, inner, 3, 1, 1, bias=False) for _ in range(groups))
+    def made(width: int, groups: int) -> nn.Module:
+        return Groups(conv(width // groups, width // groups, 3) for _ in range(groups))
 
-    return Block
-
-
-@right
-def torchvision_style() -> type[nn.Module]:
-    class Block(nn.Module):
-        def __init__(self, channels: int, width: int, groups: int) -> None:
-            super().__init__()
-            self.conv1 = nn.Conv2d(channels, width, 1, bias=False)
-            self.bn1 = nn.BatchNorm2d(width)
-            self.conv2 = nn.Conv2d(width, width, 3, padding=1, groups=groups, bias=False)
-            self.bn2 = nn.BatchNorm2d(width)
-            self.conv3 = nn.Conv2d(width, channels, 1, bias=False)
-            self.bn3 = nn.BatchNorm2d(channels)
-            self.relu = nn.ReLU(inplace=True)
-
-        def forward(self, x: Tensor) -> Tensor:
-            identity = x
-            out = self.relu(self.bn1(self.conv1(x)))
-            out = self.relu(self.bn2(self.conv2(out)))
-            out = self.bn3(self.conv3(out))
-            out += identity
-            return self.relu(out)
-
-    return Block
-
-
-@right
-def one_convolution_a_group() -> type[nn.Module]:
-    class Grouped(nn.Module):
-        def __init__(self, width: int, groups: int) -> None:
-            super().__init__()
-            inner = width // groups
-            self.parts = nn.ModuleList(nn.Conv2d(inner, inner, 3, padding=1, bias=False) for _ in range(groups))
-
-        def forward(self, x: Tensor) -> Tensor:
-            return torch.cat([conv(x) for conv, x in zip(self.parts, x.chunk(len(self.parts), 1), strict=True)], 1)
-
-    class Block(nn.Module):
-        def __init__(self, channels: int, width: int, groups: int) -> None:
-            super().__init__()
-            self.body = nn.Sequential(
-                nn.Conv2d(channels, width, 1, bias=False),
-                nn.BatchNorm2d(width),
-                nn.ReLU(),
-                Grouped(width, groups),
-                nn.BatchNorm2d(width),
-                nn.ReLU(),
-                nn.Conv2d(width, channels, 1, bias=False),
-                nn.BatchNorm2d(channels),
-            )
-
-        def forward(self, x: Tensor) -> Tensor:
-            return torch.relu(x + self.body(x))
-
-    return Block
+    return called(with_3x3(made))
 
 
 @right
@@ -383,50 +183,25 @@ def paths_that_are_summed() -> type[nn.Module]:
 
 
 @right
-def parameters_and_functions() -> type[nn.Module]:
-    class Norm(nn.Module):
-        def __init__(self, channels: int) -> None:
-            super().__init__()
-            self.scale, self.shift = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
-            self.register_buffer("mean", torch.zeros(channels))
-            self.register_buffer("variance", torch.ones(channels))
-
+def one_convolution_a_group() -> Callable[..., nn.Module]:
+    class Groups(nn.ModuleList):
         def forward(self, x: Tensor) -> Tensor:
-            return F.batch_norm(x, self.mean, self.variance, self.scale, self.shift, self.training)  # pyright: ignore
+            return torch.cat([conv(part) for conv, part in zip(self, x.chunk(len(self), 1), strict=True)], 1)
 
-    class Block(nn.Module):
-        def __init__(self, channels: int, width: int, groups: int) -> None:
-            super().__init__()
-            self.groups = groups
-            self.w1 = nn.Parameter(torch.randn(width, channels))
-            self.w2 = nn.Parameter(torch.randn(width, width // groups, 3, 3))
-            self.w3 = nn.Parameter(torch.randn(channels, width))
-            self.n1, self.n2, self.n3 = Norm(width), Norm(width), Norm(channels)
+    def made(width: int, groups: int) -> nn.Module:
+        return Groups(conv(width // groups, width // groups, 3) for _ in range(groups))
 
-        def forward(self, x: Tensor) -> Tensor:
-            y = F.relu(self.n1(torch.einsum("nchw,dc->ndhw", x, self.w1)))
-            y = F.relu(self.n2(F.conv2d(F.pad(y, (1, 1, 1, 1)), self.w2, groups=self.groups)))
-            return F.relu(self.n3(torch.einsum("ndhw,cd->nchw", y, self.w3)).add(x))
-
-    return Block
+    return called(with_3x3(made))
 
 
 @right
-def factory_of_lazy_layers():  # noqa: ANN201
-    class Around(nn.Module):
-        def __init__(self, body: nn.Module) -> None:
+def weights_stacked_by_group() -> Callable[..., nn.Module]:
+    class Stacked(nn.Module):
+        def __init__(self, width: int, groups: int) -> None:
             super().__init__()
-            self.body = body
+            self.weight = nn.Parameter(torch.randn(groups, width // groups, width // groups, 3, 3))
 
         def forward(self, x: Tensor) -> Tensor:
-            x = x.contiguous(memory_format=torch.channels_last)
-            return (self.body(x) + x).clamp(min=0)
+            return F.conv2d(x, self.weight.flatten(0, 1), padding=1, groups=len(self.weight))
 
-    def make(c: int, w: int, g: int) -> nn.Module:
-        layers: list[nn.Module] = []
-        for channels, size, groups in ((w, 1, 1), (w, 3, g), (c, 1, 1)):
-            conv = nn.LazyConv2d(channels, size, padding=size // 2, groups=groups, bias=False)
-            layers += [conv, nn.LazyBatchNorm2d(), nn.ReLU(True)]
-        return Around(nn.Sequential(*layers[:-1]))
-
-    return make
+    return called(with_3x3(Stacked))

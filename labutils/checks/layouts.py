@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, islice, product
+from itertools import accumulate, combinations, islice, product
 
 from labutils.checks.probes.fill import MEAN, VARIANCE, WEIGHT, Layout, Piece, Shape, essential, piece_shape
 
@@ -50,9 +50,13 @@ def of_parameters(tensors: Sequence[Named], usual: Sequence[Shape]) -> list[Assi
     """
     if all(tensor.is_usual for tensor in tensors) and _same([tensor.shape for tensor in tensors], usual):
         return [()]
-    covers = islice(_covers(tensors, usual, WEIGHT), MOST)
-    found = (assignment for cover in covers for assignment in _arranged(cover))
-    return list(dict.fromkeys(islice(found, MOST)))
+    found: dict[Assignment, None] = {}
+    for cover in islice(_covers(tensors, usual, WEIGHT), MOST):
+        for assignment in _arranged(cover):
+            found.setdefault(assignment)
+            if len(found) == MOST:
+                return list(found)
+    return list(found)
 
 
 def of_statistics(found: Sequence[tuple[str, Shape, str]], usual: Sequence[tuple[str, Shape, str]]) -> list[Assignment]:
@@ -167,18 +171,27 @@ def _parts(tensors: Sequence[Named], usual: Sequence[Shape], role: str) -> Itera
             yield {}
         return
     for (shape, count), axis in product(Counter(usual).items(), CHANNELS):
-        sizes = {tensor: size for tensor in tensors if (size := _channels(tensor, shape, axis, role))}
-        if len(shape) <= axis or sum(sizes.values()) != count * shape[axis]:
+        if len(shape) <= axis:
             continue
-        rest = [tensor for tensor in tensors if tensor not in sizes]
+        fitting = [(tensor, size) for tensor in tensors if (size := _channels(tensor, shape, axis, role))]
         left = [other for other in usual if other != shape]
-        for streams in _streams(sizes, count, shape[axis]):
-            cover = {tensor: ((role, shape, axis, start, stop),) for tensor, (start, stop) in streams.items()}
-            for more in _parts(rest, left, role):
-                yield cover | more
+        for sizes in _runs(fitting, count * shape[axis]):
+            rest = [tensor for tensor in tensors if tensor not in sizes]
+            for streams in _streams(sizes, count, shape[axis]):
+                cover = {tensor: ((role, shape, axis, start, stop),) for tensor, (start, stop) in streams.items()}
+                for more in _parts(rest, left, role):
+                    yield cover | more
     for order in (list(usual), sorted(usual, key=lambda s: len(s) < 2), sorted(usual, key=lambda s: len(s) > 1)):
         if joined := _joined(tensors, order, role):
             yield joined
+
+
+def _runs(sizes: Sequence[tuple[Named, int]], total: int) -> Iterator[dict[Named, int]]:
+    """Neighbours that have so many channels together: parts of other tensors can fit as well."""
+    before = [0, *accumulate(size for _, size in sizes)]
+    for start, stop in combinations(range(len(before)), 2):
+        if before[stop] - before[start] == total:
+            yield dict(sizes[start:stop])
 
 
 def _channels(tensor: Named, shape: Shape, axis: int, role: str) -> int:
@@ -289,4 +302,5 @@ def _arranged(cover: Cover) -> Iterator[Assignment]:
                 for group, order in zip(groups.values(), chosen, strict=True)
                 for tensor in group
             }
-            yield tuple((tensor.name, layout) for tensor in possible if (layout := layouts[tensor]) is not None)
+            named = sorted((tensor.name, tensor) for tensor in possible)
+            yield tuple((name, layout) for name, tensor in named if (layout := layouts[tensor]) is not None)

@@ -22,7 +22,7 @@ Piece = tuple[str, Shape, int, int, int]
 Layout = tuple[tuple[Piece, ...], Shape, Shape]
 WEIGHT, MEAN, VARIANCE = "weight", "mean", "variance"
 BOTH = "means, then variances"  # in one tensor
-UNIFORM = {WEIGHT: 0.5, MEAN: 0.25, VARIANCE: 1.25}
+UNIFORM = {WEIGHT: -0.5, MEAN: 0.25, VARIANCE: 1.25}
 
 
 def noise(shape: Shape, salt: int) -> Tensor:
