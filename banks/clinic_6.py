@@ -4,24 +4,30 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from banks import AS_FOUND, right, wrong
+from banks import AS_FOUND, blocks, right, wrong
 
 
 class Base(nn.Module):
     """The right block. The wrong ones change one thing."""
 
+    inner = 1  # the place of the ReLU between the convolutions
+
     def __init__(self, channels: int) -> None:
         super().__init__()
+        self.relu1, self.relu2 = nn.ReLU(), nn.ReLU()
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
 
     def branch(self, x: Tensor) -> Tensor:
-        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(F.relu(x))))))
+        return self.bn2(self.conv2(self.relu2(self.bn1(self.conv1(self.relu1(x))))))
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.branch(x)
+
+
+SHARED = blocks.programs(Base)
 
 
 @wrong("input kept", AS_FOUND)

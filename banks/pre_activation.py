@@ -3,16 +3,18 @@
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
-from banks import right, wrong
+from banks import blocks, changes_of_shape, right, wrong
 
 
 class Base(nn.Module):
     """The right block. The wrong ones change one thing."""
 
+    inner = 1  # the place of the ReLU between the convolutions
+
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
         super().__init__()
+        self.relu1, self.relu2 = nn.ReLU(), nn.ReLU()
         self.bn1 = nn.BatchNorm2d(in_channels)
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(out_channels)
@@ -20,22 +22,31 @@ class Base(nn.Module):
         self.project = self.make_projection(in_channels, out_channels, stride)
 
     def make_projection(self, in_channels: int, out_channels: int, stride: int) -> nn.Module | None:
-        if stride == 1 and in_channels == out_channels:
+        if not self.projects(in_channels, out_channels, stride):
             return None
         return nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
 
+    def projects(self, in_channels: int, out_channels: int, stride: int) -> bool:
+        return stride != 1 or in_channels != out_channels
+
     def first(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn1(x))
+        return self.relu1(self.bn1(x))
 
     def second(self, out: Tensor) -> Tensor:
-        return F.relu(self.bn2(out))
+        return self.relu2(self.bn2(out))
+
+    def branch(self, a: Tensor) -> Tensor:
+        return self.conv2(self.second(self.conv1(a)))
 
     def shortcut(self, x: Tensor, a: Tensor) -> Tensor:
         return x if self.project is None else self.project(a)
 
     def forward(self, x: Tensor) -> Tensor:
         a = self.first(x)
-        return self.conv2(self.second(self.conv1(a))) + self.shortcut(x, a)
+        return self.branch(a) + self.shortcut(x, a)
+
+
+SHARED = [*blocks.programs(Base), *changes_of_shape.programs(Base)]
 
 
 @wrong("builds", "The class is not written yet.")
@@ -63,28 +74,6 @@ def bn1_of_the_output() -> type[nn.Module]:
         def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
             super().__init__(in_channels, out_channels, stride)
             self.bn1 = nn.BatchNorm2d(out_channels)
-
-    return Block
-
-
-@wrong(
-    "shape", "The projection is made only where the channels change, or it lacks the stride: the sum fails at stride 2."
-)
-def projection_on_channels_alone() -> type[nn.Module]:
-    class Block(Base):
-        def make_projection(self, in_channels: int, out_channels: int, stride: int) -> nn.Module | None:
-            return None if in_channels == out_channels else super().make_projection(in_channels, out_channels, stride)
-
-    return Block
-
-
-@wrong(
-    "shape", "The projection is made only where the stride is not 1, so the sum fails where just the channels change."
-)
-def projection_on_stride_alone() -> type[nn.Module]:
-    class Block(Base):
-        def make_projection(self, in_channels: int, out_channels: int, stride: int) -> nn.Module | None:
-            return None if stride == 1 else super().make_projection(in_channels, out_channels, stride)
 
     return Block
 
@@ -352,25 +341,6 @@ def bn1_called_twice() -> type[nn.Module]:
     return Block
 
 
-@wrong("running statistics", "The BNs' momentum isn't PyTorch's default, 0.1.")
-def other_momentum() -> type[nn.Module]:
-    class Block(Base):
-        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
-            super().__init__(in_channels, out_channels, stride)
-            self.bn1.momentum = self.bn2.momentum = 0.9
-
-    return Block
-
-
-@wrong("shape", "The output is computed, but forward does not return it.")
-def nothing_returned() -> type[nn.Module]:
-    class Block(Base):
-        def forward(self, x: Tensor) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-            super().forward(x)
-
-    return Block
-
-
 @wrong(
     "shape",
     "x itself is added although the shape changes: is the projection made (stride not 1 or channels differ), and used?",
@@ -389,18 +359,6 @@ def projection_with_bias() -> type[nn.Module]:
         def make_projection(self, in_channels: int, out_channels: int, stride: int) -> nn.Module | None:
             made = super().make_projection(in_channels, out_channels, stride)
             return made if made is None else nn.Conv2d(in_channels, out_channels, 1, stride)
-
-    return Block
-
-
-@wrong("running statistics", "The BNs' momentum isn't PyTorch's default, 0.1.")
-def small_momentum() -> type[nn.Module]:
-    class Block(Base):
-        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
-            super().__init__(in_channels, out_channels, stride)
-            for module in self.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.momentum = 0.01
 
     return Block
 
@@ -535,36 +493,3 @@ def factory_function():  # noqa: ANN201
         return nn.Sequential(*active(inputs), Fork(body, conv(inputs, outputs, 1, step)))
 
     return make
-
-
-@right
-def checkpointed_channels_last() -> type[nn.Module]:
-    class Block(Base):
-        def forward(self, x: Tensor) -> Tensor:
-            x = x.contiguous(memory_format=torch.channels_last)
-            a = self.first(x)
-            out = checkpoint(self.conv1, a, use_reentrant=False, preserve_rng_state=False)
-            assert isinstance(out, Tensor)
-            return self.conv2(self.second(out)).add_(self.shortcut(x, a))
-
-    return Block
-
-
-@right
-def convolution_split_by_output() -> type[nn.Module]:
-    class Split(nn.Module):
-        def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-            super().__init__()
-            half = outputs // 2
-            self.a = nn.Conv2d(inputs, half, 3, stride, 1, bias=False)
-            self.b = nn.Conv2d(inputs, half, 3, stride, 1, bias=False)
-
-        def forward(self, x: Tensor) -> Tensor:
-            return torch.cat([self.a(x), self.b(x)], 1)
-
-    class Block(Base):
-        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
-            super().__init__(in_channels, out_channels, stride)
-            self.conv1 = Split(in_channels, out_channels, stride)  # pyright: ignore
-
-    return Block
