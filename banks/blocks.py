@@ -4,8 +4,9 @@ A right block, ``base``, holds its layers as Conv2d, BatchNorm2d and ReLU, two o
 what is added to the shortcut.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -14,8 +15,19 @@ from torch.utils.checkpoint import checkpoint
 
 from banks import Maker, block_layouts, review, right, wrong
 
-Base = type[nn.Module]
-Change = Callable[[nn.Module], None]
+
+class Block(nn.Module):
+    """What the programs here know of a right block. Its ReLU between the convolutions is the first (0) or second."""
+
+    inner = 0
+
+    def branch(self, x: Tensor) -> Tensor:
+        """What is added to the shortcut."""
+        raise NotImplementedError
+
+
+Base = type[Block]
+Change = Callable[[Any], None]
 DRAWN = (
     "Random numbers are drawn in training, often for dropout or to leave the branch out at times; nothing asks for any."
 )
@@ -62,8 +74,8 @@ def norms_with(base: Base, **options: float) -> Base:
     return changed(base, change)
 
 
-def nothing_but_zeros(base: Base, silent: Callable[[Tensor], Tensor]) -> Maker:
-    """A maker of the block without its branch: one tensor of zeros has as many values as its parameters."""
+def nothing_but_zeros(base: Base, silent: Callable[[Tensor], Tensor]) -> type[nn.Module]:
+    """The block without its branch: one tensor of zeros has as many values as its parameters."""
 
     class Own(nn.Module):
         def __init__(self, in_channels: int, out_channels: int | None = None, stride: int = 1) -> None:
@@ -76,7 +88,7 @@ def nothing_but_zeros(base: Base, silent: Callable[[Tensor], Tensor]) -> Maker:
             picked = x[:, :, :: self.stride, :: self.stride]
             return silent(F.pad(picked, (0, 0, 0, 0, 0, self.extra))) + self.zeros.sum()
 
-    return lambda: Own
+    return Own
 
 
 def skipping(base: Base, draw: Callable[[], float]) -> Base:
@@ -146,8 +158,8 @@ def eps_of_other_libraries(base: Base) -> Base:
 
 
 @wrong("details", "The BNs' eps isn't PyTorch's default, 1e-5.")
-def small_eps(base: Base) -> Base:
-    return norms_with(base, eps=1e-6)
+def eps_nearly_right(base: Base) -> Base:
+    return norms_with(base, eps=9e-6)
 
 
 @wrong("running statistics", "The BNs' momentum isn't PyTorch's default, 0.1.")
@@ -176,12 +188,12 @@ def halved_branch_and_weights_stored_otherwise(base: Base) -> Base:
 
 @wrong("output in training", "The ReLU between the two convolutions is missing.")
 def no_inner_relu_and_weights_stored_otherwise(base: Base) -> Base:
-    return in_place_of_relu(inputs_first(base), base.inner, nn.Identity)  # pyright: ignore
+    return in_place_of_relu(inputs_first(base), base.inner, nn.Identity)
 
 
 @wrong("output in training", "A sigmoid stands between the two convolutions where a ReLU is asked for.")
 def inner_sigmoid(base: Base) -> Base:
-    return in_place_of_relu(base, base.inner, nn.Sigmoid)  # pyright: ignore
+    return in_place_of_relu(base, base.inner, nn.Sigmoid)
 
 
 @wrong("output in training", "A sigmoid stands between the two convolutions where a ReLU is asked for.")
@@ -351,12 +363,12 @@ def own_batch_norm(base: Base) -> Base:
 
 
 @right
-def one_vector_for_all(base: Base) -> Base:
+def one_vector_for_all(base: Base) -> type[nn.Module]:
     return block_layouts.in_one_vector(base, nn.Module)
 
 
 @right
-def one_vector_for_the_convolutions(base: Base) -> Base:
+def one_vector_for_the_convolutions(base: Base) -> type[nn.Module]:
     return block_layouts.in_one_vector(base, nn.Conv2d)
 
 
@@ -365,7 +377,7 @@ def even_elements_first(base: Base) -> Base:
     return replaced(base, nn.Conv2d, block_layouts.Scrambled)
 
 
-def builders() -> dict[str, Callable[[Base], object]]:
+def builders() -> Mapping[str, Any]:
     """All programs above, by name."""
     here = {name: value for name, value in globals().items() if hasattr(value, "expected")}
     return here | {build.__name__: build for build in activations()}
@@ -380,11 +392,11 @@ def programs(
     Raises ValueError for a name that no program has.
     """
     known = builders()
-    own = {name: ("wrong", *words) for name, words in (expected or {}).items()}
+    own: dict[str, Any] = {name: ("wrong", *words) for name, words in (expected or {}).items()}
     if unknown := {*without, *own} - known.keys():
         raise ValueError(f"No program is called {', '.join(sorted(unknown))}.")
     return [
-        _program(name, build, base, own.get(name, build.expected))  # pyright: ignore[reportFunctionMemberAccess]
+        _program(name, build, base, own.get(name, build.expected))
         for name, build in known.items()
         if name not in without
     ]

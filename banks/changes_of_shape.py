@@ -6,11 +6,11 @@ The right block, ``base``, has a method ``projects``, that says whether there is
 from collections.abc import Callable
 from functools import partial
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from banks import Maker, right, wrong
+from banks.blocks import Base
 
-Base = type[nn.Module]
 Rule = Callable[[int, int, int], bool]
 MISSING = "The projection is missing where {where}."
 # Rules for a projection: when it is made, the check that fails first, and where it is missing.

@@ -7,10 +7,10 @@ from torch import Tensor, nn
 from banks import AS_FOUND, blocks, right, wrong
 
 
-class Base(nn.Module):
+class Base(blocks.Block):
     """The right block. The wrong ones change one thing."""
 
-    inner = 1  # the place of the ReLU between the convolutions
+    inner = 1
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -28,6 +28,11 @@ class Base(nn.Module):
 
 
 SHARED = blocks.programs(Base)
+
+
+@wrong("output in training", "The branch is missing: its parameters are there, but no convolution.")
+def nothing_but_zeros() -> type[nn.Module]:
+    return blocks.nothing_but_zeros(Base, nn.Identity())
 
 
 @wrong("input kept", AS_FOUND)

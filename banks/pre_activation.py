@@ -7,10 +7,10 @@ from torch import Tensor, nn
 from banks import blocks, changes_of_shape, right, wrong
 
 
-class Base(nn.Module):
+class Base(blocks.Block):
     """The right block. The wrong ones change one thing."""
 
-    inner = 1  # the place of the ReLU between the convolutions
+    inner = 1
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
         super().__init__()
@@ -35,8 +35,8 @@ class Base(nn.Module):
     def second(self, out: Tensor) -> Tensor:
         return self.relu2(self.bn2(out))
 
-    def branch(self, a: Tensor) -> Tensor:
-        return self.conv2(self.second(self.conv1(a)))
+    def branch(self, x: Tensor) -> Tensor:
+        return self.conv2(self.second(self.conv1(x)))
 
     def shortcut(self, x: Tensor, a: Tensor) -> Tensor:
         return x if self.project is None else self.project(a)
@@ -46,7 +46,36 @@ class Base(nn.Module):
         return self.branch(a) + self.shortcut(x, a)
 
 
+def stride_to_second(block: Base) -> None:
+    """Move the stride, in place."""
+    block.conv2.stride, block.conv1.stride = block.conv1.stride, (1, 1)
+
+
 SHARED = [*blocks.programs(Base), *changes_of_shape.programs(Base)]
+
+
+@wrong("output in training", "The branch is missing: its parameters are there, but no convolution.")
+def nothing_but_zeros() -> type[nn.Module]:
+    return blocks.nothing_but_zeros(Base, nn.Identity())
+
+
+@wrong("output in training", "The stride is on conv2; it belongs to conv1.")
+def stride_on_second_and_weights_stored_otherwise() -> type[nn.Module]:
+    return blocks.inputs_first(blocks.changed(Base, stride_to_second))
+
+
+@wrong(
+    "output in training",
+    "Where branch and input happen to have one shape, as at stride 2 on a map of one pixel, the input itself is added.",
+)
+def tensors_decide() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            a = self.first(x)
+            out = self.branch(a)
+            return out + (x if out.shape == x.shape else self.shortcut(x, a))
+
+    return Block
 
 
 @wrong("builds", "The class is not written yet.")
@@ -285,7 +314,7 @@ def stride_on_second() -> type[nn.Module]:
     class Block(Base):
         def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
             super().__init__(in_channels, out_channels, stride)
-            self.conv1.stride, self.conv2.stride = (1, 1), (stride, stride)
+            stride_to_second(self)
 
     return Block
 

@@ -7,10 +7,8 @@ from torch import Tensor, nn
 from banks import blocks, changes_of_shape, right, wrong
 
 
-class Base(nn.Module):
+class Base(blocks.Block):
     """The right block. The wrong ones change one thing."""
-
-    inner = 0  # the place of the ReLU between the convolutions
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
         super().__init__()
@@ -36,6 +34,11 @@ class Base(nn.Module):
         return self.relu2(self.branch(x) + self.shortcut(x))
 
 
+def stride_to_second(block: Base) -> None:
+    """Move the stride, in place."""
+    block.conv2.stride, block.conv1.stride = block.conv1.stride, (1, 1)
+
+
 SHARED = [
     *blocks.programs(
         Base,
@@ -45,6 +48,29 @@ SHARED = [
     ),
     *changes_of_shape.programs(Base),
 ]
+
+
+@wrong("output in training", "The branch is missing: its parameters are there, but no convolution.")
+def nothing_but_zeros() -> type[nn.Module]:
+    return blocks.nothing_but_zeros(Base, F.relu)
+
+
+@wrong("output in training", "The stride is on the second 3x3; it belongs to the first.")
+def stride_on_second_and_weights_stored_otherwise() -> type[nn.Module]:
+    return blocks.inputs_first(blocks.changed(Base, stride_to_second))
+
+
+@wrong(
+    "output in training",
+    "Where branch and input happen to have one shape, as at stride 2 on a map of one pixel, the input itself is added.",
+)
+def tensors_decide() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            out = self.branch(x)
+            return F.relu(out + (x if out.shape == x.shape else self.shortcut(x)))
+
+    return Block
 
 
 @wrong("builds", "The class is not written yet.")
@@ -78,7 +104,7 @@ def stride_without_default() -> type[nn.Module]:
 
 @wrong(
     "shape",
-    "The branch's map comes out smaller than it should: often the 3x3 convolutions have no padding, which is 0 by default.",
+    "The branch's map comes out too small: often the 3x3 convolutions lack their padding.",
 )
 def no_padding() -> type[nn.Module]:
     class Block(Base):
@@ -206,7 +232,7 @@ def no_last_relu() -> type[nn.Module]:
 
 @wrong(
     "silenced branch",
-    "Where the input should be added, the branch's own output is: `out += out` instead of `out += x`.",
+    "The branch's own output is added instead of the input, as by `out += out`.",
 )
 def added_to_itself() -> type[nn.Module]:
     class Block(Base):
@@ -278,7 +304,7 @@ def stride_on_second() -> type[nn.Module]:
     class Block(Base):
         def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
             super().__init__(in_channels, out_channels, stride)
-            self.conv1.stride, self.conv2.stride = (1, 1), (stride, stride)
+            stride_to_second(self)
 
     return Block
 
@@ -332,7 +358,7 @@ def input_overwritten() -> type[nn.Module]:
 
 @wrong(
     "state_dict",
-    "The block computes with something that isn't in its state_dict, such as a buffer that is registered as not persistent.",
+    "The block computes with something that isn't in its state_dict, such as a buffer that isn't persistent.",
 )
 def statistics_not_saved() -> type[nn.Module]:
     class Norm(nn.BatchNorm2d):
@@ -415,6 +441,116 @@ def projection_with_bias() -> type[nn.Module]:
             if isinstance(made, nn.Sequential):
                 made[0] = nn.Conv2d(in_channels, out_channels, 1, stride)
             return made
+
+    return Block
+
+
+@wrong(
+    "parameter count", "Channels of zeros are appended instead of a projection, which is another shortcut (option A)."
+)
+def padded_where_channels_grow() -> type[nn.Module]:
+    class Pad(nn.Module):
+        def __init__(self, extra: int) -> None:
+            super().__init__()
+            self.extra = extra
+
+        def forward(self, x: Tensor) -> Tensor:
+            return F.pad(x, (0, 0, 0, 0, 0, self.extra))
+
+    class Block(Base):
+        def make_shortcut(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+            if stride == 1 and in_channels < out_channels:
+                return Pad(out_channels - in_channels)
+            return super().make_shortcut(in_channels, out_channels, stride)
+
+    return Block
+
+
+@wrong(
+    "output in training",
+    "The shortcut is averaged over pixels before the projection; the stride belongs to the 1x1 itself.",
+)
+def stride_left_to_pooling() -> type[nn.Module]:
+    class Block(Base):
+        def make_shortcut(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+            if stride == 1 and in_channels == out_channels:
+                return nn.Identity()
+            conv = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+            return nn.Sequential(nn.AvgPool2d(stride, ceil_mode=True), conv, nn.BatchNorm2d(out_channels))
+
+    return Block
+
+
+@wrong("gradients", "The branch gets a detached input, so no gradient goes back through it.")
+def detached_input_of_the_branch() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(self.branch(x.detach()) + self.shortcut(x))
+
+    return Block
+
+
+@wrong("gradients", "The first BN is called twice, and the second one never.")
+def first_bn_twice() -> type[nn.Module]:
+    class Block(Base):
+        def branch(self, x: Tensor) -> Tensor:
+            return self.bn1(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+
+    return Block
+
+
+@wrong("parameter count", "The second BN is missing: the branch ends with a convolution.")
+def no_last_bn() -> type[nn.Module]:
+    class Block(Base):
+        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+            super().__init__(in_channels, out_channels, stride)
+            self.bn2 = nn.Identity()
+
+    return Block
+
+
+@wrong("silenced branch", "A BN stands behind the addition, on the shortcut's way, too.")
+def bn_after_addition() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            out = self.conv2(F.relu(self.bn1(self.conv1(x))))
+            return F.relu(self.bn2(out + self.shortcut(x)))
+
+    return Block
+
+
+@wrong("output in training", "There is a third ReLU, between the branch's last BN and the addition.")
+def relu_before_and_after() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(F.relu(self.branch(x)) + self.shortcut(x))
+
+    return Block
+
+
+@wrong("output in training", "The branch is subtracted; it should be added.")
+def subtracted() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(self.shortcut(x) - self.branch(x))
+
+    return Block
+
+
+@wrong("output in training", "What is added to the branch goes through a ReLU before.")
+def relu_on_shortcut() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(self.branch(x) + F.relu(self.shortcut(x)))
+
+    return Block
+
+
+@wrong("gradients", "The branch is detached before the addition, so that none of its layers learns.")
+def detached_branch() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(self.branch(x).detach() + self.shortcut(x))
 
     return Block
 

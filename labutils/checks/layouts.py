@@ -48,6 +48,8 @@ def of_parameters(tensors: Sequence[Named], usual: Sequence[Shape]) -> list[Assi
 
     ``usual`` are the usual parameters' shapes in the order of their use. There are none where some layout is unknown.
     """
+    if all(tensor.is_usual for tensor in tensors) and Counter(tensor.shape for tensor in tensors) == Counter(usual):
+        return [()]
     covers = islice(_covers(tensors, usual, WEIGHT), MOST)
     found = (assignment for cover in covers for assignment in _arranged(cover))
     return list(dict.fromkeys(islice(found, MOST)))
@@ -67,12 +69,16 @@ def _covers(tensors: Sequence[Named], usual: Sequence[Shape], role: str) -> Iter
     """Ways to share out the usual tensors among the learner's."""
     ranks = {essential(shape): len(shape) for shape in usual}
     shapes = [essential(shape) for shape in usual]
+    known: set[frozenset[tuple[Named, tuple[Piece, ...]]]] = set()
     for cover, left in islice(_whole(tuple(tensors), list(Counter(shapes).items()), ranks, role), MOST_COVERS):
         rest = [tensor for tensor in tensors if tensor not in cover]
         missing = Counter(left)
         in_order = [shape for shape in shapes if missing[shape] and not missing.subtract([shape])]
         for more in _parts(rest, in_order, role):
-            yield cover | more
+            whole = cover | more
+            if (key := frozenset(whole.items())) not in known:
+                known.add(key)
+                yield whole
 
 
 def _whole(
@@ -87,12 +93,19 @@ def _whole(
         return
     (shape, count), *others = shapes
     held = {tensor: pieces for tensor in tensors if (pieces := _as_whole(tensor, shape, role))}
-    fitting = sorted(held, key=lambda tensor: (len(tensor.shape) != ranks[shape], essential(tensor.shape) != shape))
-    certain = [tensor for tensor in fitting if tensor.is_usual][:count]
-    for number in dict.fromkeys((min(count, len(fitting)), len(certain))):
-        free = [tensor for tensor in fitting if tensor not in certain]
-        for chosen in islice(combinations(free, number - len(certain)), 20):
-            taken = (*certain, *chosen)
+    fitting = sorted(
+        held,
+        key=lambda tensor: (
+            not tensor.is_usual,
+            len(tensor.shape) != ranks[shape],
+            essential(tensor.shape) != shape,
+        ),
+    )
+    likely = min(count, len(fitting))
+    in_layers = min(count, sum(tensor.is_usual for tensor in fitting))
+    fewest = 0 if len(shape) > 1 else in_layers  # a part of one usual tensor may have the shape of another
+    for number in dict.fromkeys((likely, in_layers, fewest)):
+        for taken in islice(combinations(fitting, number), 20):
             rest = tuple(tensor for tensor in tensors if tensor not in taken)
             for cover, left in _whole(rest, others, ranks, role):
                 yield {tensor: held[tensor] for tensor in taken} | cover, [shape] * (count - number) + left
@@ -119,18 +132,25 @@ def _parts(tensors: Sequence[Named], usual: Sequence[Shape], role: str) -> Itera
             yield {}
         return
     for (shape, count), axis in product(Counter(usual).items(), CHANNELS):
-        sizes = {tensor: size for tensor in tensors if (size := _channels(tensor, shape, axis, role))}
-        if len(shape) <= axis or sum(sizes.values()) != count * shape[axis]:
-            continue
-        rest = [tensor for tensor in tensors if tensor not in sizes]
+        fitting = {tensor: size for tensor in tensors if (size := _channels(tensor, shape, axis, role))}
         left = [other for other in usual if other != shape]
-        for streams in _streams(sizes, count, shape[axis]):
-            cover = {tensor: ((role, shape, axis, start, stop),) for tensor, (start, stop) in streams.items()}
-            for more in _parts(rest, left, role):
-                yield cover | more
+        for sizes in _runs(fitting, count * shape[axis]) if len(shape) > axis else ():
+            rest = [tensor for tensor in tensors if tensor not in sizes]
+            for streams in _streams(sizes, count, shape[axis]):
+                cover = {tensor: ((role, shape, axis, start, stop),) for tensor, (start, stop) in streams.items()}
+                for more in _parts(rest, left, role):
+                    yield cover | more
     for order in (list(usual), sorted(usual, key=lambda s: len(s) < 2), sorted(usual, key=lambda s: len(s) > 1)):
         if joined := _joined(tensors, order, role):
             yield joined
+
+
+def _runs(sizes: dict[Named, int], total: int) -> Iterator[dict[Named, int]]:
+    """The tensors, one after the other in the order in which they were made, whose sizes have this sum."""
+    items = list(sizes.items())
+    for start, stop in combinations(range(len(items) + 1), 2):
+        if sum(size for _, size in items[start:stop]) == total:
+            yield dict(items[start:stop])
 
 
 def _channels(tensor: Named, shape: Shape, axis: int, role: str) -> int:
@@ -138,7 +158,7 @@ def _channels(tensor: Named, shape: Shape, axis: int, role: str) -> int:
     if axis >= len(shape):
         return 0
     size, rest = divmod(math.prod(tensor.shape) * shape[axis], math.prod(shape))
-    if rest or not 0 < size < shape[axis] or (tensor.is_usual and tensor.shape[axis] != size):
+    if rest or not 0 < size < shape[axis] or (tensor.is_usual and tensor.shape[axis : axis + 1] != (size,)):
         return 0
     fits = _orders(tensor, ((role, shape, axis, 0, size),))
     return size if fits else 0
