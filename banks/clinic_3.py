@@ -112,7 +112,7 @@ def no_last_bn() -> type[nn.Module]:
     return Block
 
 
-@wrong("input kept", "The input itself is overwritten: `x += …` changes the caller's tensor.")
+@wrong("input kept", "The input itself is overwritten, as by `x += …`, which changes the caller's tensor.")
 def input_overwritten() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:

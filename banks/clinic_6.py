@@ -55,7 +55,7 @@ def as_found() -> type[nn.Module]:
     return Block
 
 
-@wrong("input kept", "The shortcut got a copy, but the caller's input is still overwritten by the in-place ReLU.")
+@wrong("input kept", "The shortcut has the negative values, but the caller's input is still overwritten by its ReLU.")
 def copied_for_the_shortcut() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ def copied_for_the_shortcut() -> type[nn.Module]:
     return Block
 
 
-@wrong("input kept", "The branch's output is added into the input itself: `x += …` changes the caller's tensor.")
+@wrong("input kept", "The sum is written into the input itself, as by `x += …`, which changes the caller's tensor.")
 def added_in_place() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -76,7 +76,10 @@ def added_in_place() -> type[nn.Module]:
     return Block
 
 
-@wrong("silenced branch", "The in-place ReLU works on a copy now, but that copy is also what is added.")
+@wrong(
+    "silenced branch",
+    "What is added is the ReLU of the input: often the in-place ReLU works on a copy, and that copy is added.",
+)
 def copy_for_both() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -96,7 +99,7 @@ def relu_behind_the_addition() -> type[nn.Module]:
     return Block
 
 
-@wrong("silenced branch", "The addition is gone, and with it the shortcut.")
+@wrong("silenced branch", "The shortcut is missing: the output is that of the branch.")
 def no_shortcut() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -105,7 +108,7 @@ def no_shortcut() -> type[nn.Module]:
     return Block
 
 
-@wrong("silenced branch", "The shortcut is detached to protect it, so no gradient goes through it.")
+@wrong("silenced branch", "The shortcut is detached, or made under no_grad, so no gradient goes through it.")
 def detached() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -114,7 +117,7 @@ def detached() -> type[nn.Module]:
     return Block
 
 
-@wrong("output in training", "The first ReLU is gone, which keeps the input but changes the branch.")
+@wrong("output in training", "The first ReLU is missing: the branch begins with one.")
 def first_relu_dropped() -> type[nn.Module]:
     class Block(Base):
         def branch(self, x: Tensor) -> Tensor:
@@ -123,7 +126,7 @@ def first_relu_dropped() -> type[nn.Module]:
     return Block
 
 
-@wrong("output in training", "The second ReLU is gone; it was harmless, since only it reads what the BN has made.")
+@wrong("output in training", "The second ReLU is missing, the one between the two convolutions.")
 def second_relu_dropped() -> type[nn.Module]:
     class Block(Base):
         def branch(self, x: Tensor) -> Tensor:
@@ -143,7 +146,7 @@ def bn_first() -> type[nn.Module]:
     return Block
 
 
-@wrong("parameter count", "The shortcut got a projection; the input is added as it is.")
+@wrong("parameter count", "There is a projection; the input is added as it is.")
 def projected() -> type[nn.Module]:
     class Block(Base):
         def __init__(self, channels: int) -> None:

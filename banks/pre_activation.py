@@ -97,7 +97,7 @@ def stride_without_default() -> type[nn.Module]:
     return Block
 
 
-@wrong("shape", "bn1 has out_channels channels, but it normalises the input, which has in_channels.")
+@wrong("shape", "The first BN has out_channels channels, but it normalises the input, which has in_channels.")
 def bn1_of_the_output() -> type[nn.Module]:
     class Block(Base):
         def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
@@ -152,7 +152,7 @@ def third_bn() -> type[nn.Module]:
     return Block
 
 
-@wrong("parameter count", "The convolutions have a bias.")
+@wrong("parameter count", "Both 3x3 convolutions have a bias.")
 def biases() -> type[nn.Module]:
     class Block(Base):
         def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
@@ -163,7 +163,10 @@ def biases() -> type[nn.Module]:
     return Block
 
 
-@wrong("parameter count", "The projection is kept in a plain list, so it is not among the parameters.")
+@wrong(
+    "parameter count",
+    "The projection is not among the parameters: often it is kept in a plain list, or made in forward.",
+)
 def projection_in_a_list() -> type[nn.Module]:
     class Block(Base):
         def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
@@ -191,7 +194,7 @@ def option_a() -> type[nn.Module]:
     return Block
 
 
-@wrong("input kept", "An in-place ReLU works on the input itself, which the shortcut reads afterwards.")
+@wrong("input kept", "The input is overwritten by its ReLU, and the shortcut reads it afterwards.")
 def relu_overwrites_the_input() -> type[nn.Module]:
     class Block(Base):
         def first(self, x: Tensor) -> Tensor:
@@ -200,7 +203,7 @@ def relu_overwrites_the_input() -> type[nn.Module]:
     return Block
 
 
-@wrong("input kept", "`x += y` writes the sum into the input.")
+@wrong("input kept", "The sum is written into the input, as by `x += y`.")
 def sum_overwrites_the_input() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -243,7 +246,7 @@ def last_relu() -> type[nn.Module]:
     return Block
 
 
-@wrong("silenced branch", "The shortcut is detached, so no gradient goes through it.")
+@wrong("silenced branch", "The shortcut is detached, or made under no_grad, so no gradient goes through it.")
 def detached_shortcut() -> type[nn.Module]:
     class Block(Base):
         def shortcut(self, x: Tensor, a: Tensor) -> Tensor:
@@ -252,7 +255,7 @@ def detached_shortcut() -> type[nn.Module]:
     return Block
 
 
-@wrong("silenced branch", "The name x is used for relu(bn1(x)), so the shortcut no longer reads the input.")
+@wrong("silenced branch", "The shortcut is bn1(x) and no longer the input: often the name x is used for both.")
 def name_used_again() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -319,7 +322,7 @@ def stride_on_second() -> type[nn.Module]:
     return Block
 
 
-@wrong("output in evaluation", "bn1 normalises with the batch's statistics in evaluation mode, too.")
+@wrong("output in evaluation", "The first BN normalises with the batch's statistics in evaluation mode, too.")
 def no_running_statistics() -> type[nn.Module]:
     class Block(Base):
         def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
@@ -329,7 +332,10 @@ def no_running_statistics() -> type[nn.Module]:
     return Block
 
 
-@wrong("output in evaluation", "bn2 is called in training mode for ever.")
+@wrong(
+    "output in evaluation",
+    "The second BN uses the batch's statistics in evaluation mode, too, and moves its running ones.",
+)
 def bn_always_training() -> type[nn.Module]:
     class Block(Base):
         def second(self, out: Tensor) -> Tensor:
@@ -348,7 +354,7 @@ def detached_projection() -> type[nn.Module]:
     return Block
 
 
-@wrong("gradients", "The second convolution is computed with weight.data, so it never learns.")
+@wrong("gradients", "The second convolution's weight gets no gradient, often because its `data` is used.")
 def weight_data() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -372,7 +378,7 @@ def bn1_called_twice() -> type[nn.Module]:
 
 @wrong(
     "shape",
-    "x itself is added although the shape changes: is the projection made (stride not 1 or channels differ), and used?",
+    "x itself is added where a projection is needed: is it made (stride not 1 or channels differ), and used?",
 )
 def never_projected() -> type[nn.Module]:
     class Block(Base):

@@ -331,7 +331,10 @@ def no_running_statistics() -> type[nn.Module]:
     return Block
 
 
-@wrong("output in evaluation", "The second BN is called in training mode for ever.")
+@wrong(
+    "output in evaluation",
+    "The second BN uses the batch's statistics in evaluation mode, too, and moves its running ones.",
+)
 def bn_always_training() -> type[nn.Module]:
     class Block(Base):
         def branch(self, x: Tensor) -> Tensor:
@@ -343,7 +346,7 @@ def bn_always_training() -> type[nn.Module]:
     return Block
 
 
-@wrong("input kept", "The input itself is overwritten: `x += …` changes the caller's tensor.")
+@wrong("input kept", "The input itself is overwritten, as by `x += …`, which changes the caller's tensor.")
 def input_overwritten() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -388,7 +391,7 @@ def shared_convolution() -> type[nn.Module]:
 
 @wrong(
     "shape",
-    "x itself is added although the shape changes: is the projection made (stride not 1 or channels differ), and used?",
+    "x itself is added where a projection is needed: is it made (stride not 1 or channels differ), and used?",
 )
 def never_projected() -> type[nn.Module]:
     class Block(Base):
@@ -400,7 +403,7 @@ def never_projected() -> type[nn.Module]:
 
 @wrong(
     "shape",
-    "x itself is added although the shape changes: is the projection made (stride not 1 or channels differ), and used?",
+    "x itself is added where a projection is needed: is it made (stride not 1 or channels differ), and used?",
 )
 def never_projected_input_first() -> type[nn.Module]:
     class Block(Base):
