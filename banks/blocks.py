@@ -358,7 +358,7 @@ def scale_and_shift_in_a_row(base: Base) -> Base:
 
 
 @right
-def own_batch_norm(base: Base) -> Base:
+def batch_norm_in_arithmetic(base: Base) -> Base:
     return replaced(base, nn.BatchNorm2d, block_layouts.OwnNorm)
 
 

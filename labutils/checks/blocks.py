@@ -18,10 +18,12 @@ def grid(
     After the block there are equally many channels, twice as many, fewer, and otherwise more. Each of these comes at
     the strides 1, 2 and 3, on maps (N, C, H, W) of even and odd sizes; then a stride of 1 written out, one channel,
     which PyTorch would broadcast, maps of one pixel, and one image. In the first case nothing changes the shape.
+    Each stands for a kind of arguments, whether or not a known program fails at it alone.
     """
 
     def case(args: tuple[int, ...], batch: int, size: tuple[int, int], words: str = "") -> Case:
-        return Case(args, (batch, args[0], *size), f"{Case(args).call(name)} {words}" if words else "")
+        call = f"{Case(args).call(name)} {words}" if words else ""
+        return Case(args, (batch, args[0], *size), call, explanatory=True)
 
     changes = (equal, double, fewer, more)
     strided = [

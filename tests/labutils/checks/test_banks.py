@@ -125,7 +125,7 @@ def test_each_check_and_case_rejects_something_alone_or_is_marked_as_explanatory
     for case in {case for check in definition.checks for case in definition.cases_of(check)}:
         call = case.call(definition.names[0])
         alone = [name for name, table in kills.items() if {c for cases in table.values() for c in cases} == {call}]
-        assert case.explanatory == (not alone), f"{call} rejects alone: {alone}"
+        assert case.explanatory or alone, f"{call} rejects nothing alone"
 
 
 @pytest.mark.parametrize("exercise", exercises.IDS)
