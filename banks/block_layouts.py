@@ -76,13 +76,14 @@ class Norm(nn.Module):
 
 
 class OwnNorm(nn.Module):
-    """BN in arithmetic, from the mean of the squares."""
+    """BN in arithmetic. Its running variance is that of PyTorch's BN, or the ``biased`` one."""
 
     mean: Tensor
     variance: Tensor
 
-    def __init__(self, norm: nn.BatchNorm2d) -> None:
+    def __init__(self, norm: nn.BatchNorm2d, biased: bool = False) -> None:
         super().__init__()
+        self.biased = biased
         self.g = nn.Parameter(torch.ones(norm.num_features, 1, 1))
         self.b = nn.Parameter(torch.zeros(norm.num_features, 1, 1))
         self.register_buffer("mean", torch.zeros(norm.num_features, 1, 1))
@@ -92,10 +93,11 @@ class OwnNorm(nn.Module):
         if not self.training:
             return self.g / torch.sqrt(self.variance + 1e-5) * (x - self.mean) + self.b
         count = x.numel() / x.shape[1]
+        correction = 1 if self.biased else count / (count - 1)
         mean = x.mean((0, 2, 3)).view_as(self.mean)
         variance = (x - mean).square().mean((0, 2, 3)).view_as(self.mean)
         self.mean.copy_(0.9 * self.mean + 0.1 * mean.detach())
-        self.variance.copy_(0.9 * self.variance + 0.1 * variance.detach() * count / (count - 1))
+        self.variance.copy_(0.9 * self.variance + 0.1 * variance.detach() * correction)
         return (x - mean) * (variance + 1e-5) ** -0.5 * self.g + self.b
 
 

@@ -4,10 +4,12 @@ A right block, ``base``, holds its layers as Conv2d, BatchNorm2d and ReLU, two o
 what is added to the shortcut.
 """
 
+import random
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -91,13 +93,13 @@ def nothing_but_zeros(base: Base, silent: Callable[[Tensor], Tensor]) -> type[nn
     return Own
 
 
-def skipping(base: Base, draw: Callable[[], float]) -> Base:
-    """The block, whose branch is left out in one of twenty passes in training."""
+def skipping(base: Base, draw: Callable[[], float], share: float) -> Base:
+    """The block, whose branch is left out in a share of the passes in training."""
 
     class Own(base):
         def branch(self, x: Tensor) -> Tensor:
             out = super().branch(x)
-            return out * 0 if self.training and draw() < 0.05 else out
+            return out * 0 if self.training and draw() < share else out
 
     return Own
 
@@ -149,7 +151,17 @@ def dropout_on_the_branch(base: Base) -> Base:
 
 @wrong("output in training", DRAWN)
 def branch_skipped_at_random(base: Base) -> Base:
-    return skipping(base, lambda: torch.rand(()).item())
+    return skipping(base, lambda: torch.rand(()).item(), 0.05)
+
+
+@wrong("output in training", DRAWN)
+def branch_hardly_ever_skipped(base: Base) -> Base:
+    return skipping(base, random.random, 1e-12)  # checks don't seed these numbers
+
+
+@wrong("output in training", DRAWN)
+def branch_hardly_ever_skipped_by_numpy(base: Base) -> Base:
+    return skipping(base, np.random.random, 1e-12)
 
 
 @wrong("output in training", "The BNs' eps isn't PyTorch's default, 1e-5.")
@@ -170,6 +182,11 @@ def small_momentum(base: Base) -> Base:
 @wrong("running statistics", "The BNs' momentum isn't PyTorch's default, 0.1.")
 def momentum_nearly_right(base: Base) -> Base:
     return norms_with(base, momentum=0.11)
+
+
+@wrong("running statistics", "The running variance takes in the biased variance; PyTorch's BN takes the unbiased one.")
+def biased_running_variance(base: Base) -> Base:
+    return replaced(base, nn.BatchNorm2d, partial(block_layouts.OwnNorm, biased=True))
 
 
 @wrong("output in training", "The branch's output is halved before it is added.")

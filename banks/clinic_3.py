@@ -384,3 +384,20 @@ def factory_function():  # noqa: ANN201
         return nn.Sequential(Sum(nn.Sequential(*body)), nn.ReLU(inplace=True))
 
     return make
+
+
+@right
+def both_convolutions_in_one_tensor() -> type[nn.Module]:
+    class Block(Base):
+        def __init__(self, channels: int) -> None:
+            super().__init__(channels)
+            self.kernels = nn.Parameter(torch.stack([self.conv1.weight.detach(), self.conv2.weight.detach()]))
+            del self.conv1, self.conv2
+
+        def branch(self, x: Tensor) -> Tensor:
+            out = x
+            for kernel, bn in zip(self.kernels, (self.bn1, self.bn2), strict=True):
+                out = bn(F.conv2d(self.relu1(out) if bn is self.bn2 else out, kernel, padding=1))
+            return out
+
+    return Block

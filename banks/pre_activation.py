@@ -51,7 +51,10 @@ def stride_to_second(block: Base) -> None:
     block.conv2.stride, block.conv1.stride = block.conv1.stride, (1, 1)
 
 
-SHARED = [*blocks.programs(Base), *changes_of_shape.programs(Base)]
+SHARED = [
+    *blocks.programs(Base, without=("last_relu_is_relu6",)),  # where it fails first depends on the salt
+    *changes_of_shape.programs(Base),
+]
 
 
 @wrong("output in training", "The branch is missing: its parameters are there, but no convolution.")
