@@ -4,24 +4,35 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from banks import AS_FOUND, right, wrong
+from banks import AS_FOUND, blocks, right, wrong
 
 
-class Base(nn.Module):
+class Base(blocks.Block):
     """The right block. The wrong ones change one thing."""
+
+    inner = 1
 
     def __init__(self, channels: int) -> None:
         super().__init__()
+        self.relu1, self.relu2 = nn.ReLU(), nn.ReLU()
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
 
     def branch(self, x: Tensor) -> Tensor:
-        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(F.relu(x))))))
+        return self.bn2(self.conv2(self.relu2(self.bn1(self.conv1(self.relu1(x))))))
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.branch(x)
+
+
+SHARED = blocks.programs(Base)
+
+
+@wrong("output in training", "The branch is missing: its parameters are there, but no convolution.")
+def nothing_but_zeros() -> type[nn.Module]:
+    return blocks.nothing_but_zeros(Base, nn.Identity())
 
 
 @wrong("input kept", AS_FOUND)
@@ -44,7 +55,7 @@ def as_found() -> type[nn.Module]:
     return Block
 
 
-@wrong("input kept", "The shortcut got a copy, but the caller's input is still overwritten by the in-place ReLU.")
+@wrong("input kept", "The shortcut has the negative values, but the caller's input is still overwritten by its ReLU.")
 def copied_for_the_shortcut() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -54,7 +65,7 @@ def copied_for_the_shortcut() -> type[nn.Module]:
     return Block
 
 
-@wrong("input kept", "The branch's output is added into the input itself: `x += …` changes the caller's tensor.")
+@wrong("input kept", "The sum is written into the input itself, as by `x += …`, which changes the caller's tensor.")
 def added_in_place() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -65,7 +76,10 @@ def added_in_place() -> type[nn.Module]:
     return Block
 
 
-@wrong("silenced branch", "The in-place ReLU works on a copy now, but that copy is also what is added.")
+@wrong(
+    "silenced branch",
+    "What is added is the ReLU of the input: often the in-place ReLU works on a copy, and that copy is added.",
+)
 def copy_for_both() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -85,7 +99,7 @@ def relu_behind_the_addition() -> type[nn.Module]:
     return Block
 
 
-@wrong("silenced branch", "The addition is gone, and with it the shortcut.")
+@wrong("silenced branch", "The shortcut is missing: the output is that of the branch.")
 def no_shortcut() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -94,7 +108,7 @@ def no_shortcut() -> type[nn.Module]:
     return Block
 
 
-@wrong("silenced branch", "The shortcut is detached to protect it, so no gradient goes through it.")
+@wrong("silenced branch", "The shortcut is detached, or made under no_grad, so no gradient goes through it.")
 def detached() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -103,7 +117,7 @@ def detached() -> type[nn.Module]:
     return Block
 
 
-@wrong("output in training", "The first ReLU is gone, which keeps the input but changes the branch.")
+@wrong("output in training", "The first ReLU is missing: the branch begins with one.")
 def first_relu_dropped() -> type[nn.Module]:
     class Block(Base):
         def branch(self, x: Tensor) -> Tensor:
@@ -112,7 +126,7 @@ def first_relu_dropped() -> type[nn.Module]:
     return Block
 
 
-@wrong("output in training", "The second ReLU is gone; it was harmless, since only it reads what the BN has made.")
+@wrong("output in training", "The second ReLU is missing, the one between the two convolutions.")
 def second_relu_dropped() -> type[nn.Module]:
     class Block(Base):
         def branch(self, x: Tensor) -> Tensor:
@@ -132,7 +146,7 @@ def bn_first() -> type[nn.Module]:
     return Block
 
 
-@wrong("parameter count", "The shortcut got a projection; the input is added as it is.")
+@wrong("parameter count", "There is a projection; the input is added as it is.")
 def projected() -> type[nn.Module]:
     class Block(Base):
         def __init__(self, channels: int) -> None:

@@ -3,16 +3,18 @@
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
-from banks import right, wrong
+from banks import blocks, changes_of_shape, right, wrong
 
 
-class Base(nn.Module):
+class Base(blocks.Block):
     """The right block. The wrong ones change one thing."""
+
+    inner = 1
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
         super().__init__()
+        self.relu1, self.relu2 = nn.ReLU(), nn.ReLU()
         self.bn1 = nn.BatchNorm2d(in_channels)
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(out_channels)
@@ -20,22 +22,63 @@ class Base(nn.Module):
         self.project = self.make_projection(in_channels, out_channels, stride)
 
     def make_projection(self, in_channels: int, out_channels: int, stride: int) -> nn.Module | None:
-        if stride == 1 and in_channels == out_channels:
+        if not self.projects(in_channels, out_channels, stride):
             return None
         return nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
 
+    def projects(self, in_channels: int, out_channels: int, stride: int) -> bool:
+        return stride != 1 or in_channels != out_channels
+
     def first(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn1(x))
+        return self.relu1(self.bn1(x))
 
     def second(self, out: Tensor) -> Tensor:
-        return F.relu(self.bn2(out))
+        return self.relu2(self.bn2(out))
+
+    def branch(self, x: Tensor) -> Tensor:
+        return self.conv2(self.second(self.conv1(x)))
 
     def shortcut(self, x: Tensor, a: Tensor) -> Tensor:
         return x if self.project is None else self.project(a)
 
     def forward(self, x: Tensor) -> Tensor:
         a = self.first(x)
-        return self.conv2(self.second(self.conv1(a))) + self.shortcut(x, a)
+        return self.branch(a) + self.shortcut(x, a)
+
+
+def stride_to_second(block: Base) -> None:
+    """Move the stride, in place."""
+    block.conv2.stride, block.conv1.stride = block.conv1.stride, (1, 1)
+
+
+SHARED = [
+    *blocks.programs(Base, without=("last_relu_is_relu6",)),  # where it fails first depends on the salt
+    *changes_of_shape.programs(Base),
+]
+
+
+@wrong("output in training", "The branch is missing: its parameters are there, but no convolution.")
+def nothing_but_zeros() -> type[nn.Module]:
+    return blocks.nothing_but_zeros(Base, nn.Identity())
+
+
+@wrong("output in training", "The stride is on conv2; it belongs to conv1.")
+def stride_on_second_and_weights_stored_otherwise() -> type[nn.Module]:
+    return blocks.inputs_first(blocks.changed(Base, stride_to_second))
+
+
+@wrong(
+    "output in training",
+    "Where branch and input happen to have one shape, as at stride 2 on a map of one pixel, the input itself is added.",
+)
+def tensors_decide() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            a = self.first(x)
+            out = self.branch(a)
+            return out + (x if out.shape == x.shape else self.shortcut(x, a))
+
+    return Block
 
 
 @wrong("builds", "The class is not written yet.")
@@ -57,34 +100,12 @@ def stride_without_default() -> type[nn.Module]:
     return Block
 
 
-@wrong("shape", "bn1 has out_channels channels, but it normalises the input, which has in_channels.")
+@wrong("shape", "The first BN has out_channels channels, but it normalises the input, which has in_channels.")
 def bn1_of_the_output() -> type[nn.Module]:
     class Block(Base):
         def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
             super().__init__(in_channels, out_channels, stride)
             self.bn1 = nn.BatchNorm2d(out_channels)
-
-    return Block
-
-
-@wrong(
-    "shape", "The projection is made only where the channels change, or it lacks the stride: the sum fails at stride 2."
-)
-def projection_on_channels_alone() -> type[nn.Module]:
-    class Block(Base):
-        def make_projection(self, in_channels: int, out_channels: int, stride: int) -> nn.Module | None:
-            return None if in_channels == out_channels else super().make_projection(in_channels, out_channels, stride)
-
-    return Block
-
-
-@wrong(
-    "shape", "The projection is made only where the stride is not 1, so the sum fails where just the channels change."
-)
-def projection_on_stride_alone() -> type[nn.Module]:
-    class Block(Base):
-        def make_projection(self, in_channels: int, out_channels: int, stride: int) -> nn.Module | None:
-            return None if stride == 1 else super().make_projection(in_channels, out_channels, stride)
 
     return Block
 
@@ -134,7 +155,7 @@ def third_bn() -> type[nn.Module]:
     return Block
 
 
-@wrong("parameter count", "The convolutions have a bias.")
+@wrong("parameter count", "Both 3x3 convolutions have a bias.")
 def biases() -> type[nn.Module]:
     class Block(Base):
         def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
@@ -145,7 +166,10 @@ def biases() -> type[nn.Module]:
     return Block
 
 
-@wrong("parameter count", "The projection is kept in a plain list, so it is not among the parameters.")
+@wrong(
+    "parameter count",
+    "The projection is not among the parameters: often it is kept in a plain list, or made in forward.",
+)
 def projection_in_a_list() -> type[nn.Module]:
     class Block(Base):
         def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
@@ -173,7 +197,7 @@ def option_a() -> type[nn.Module]:
     return Block
 
 
-@wrong("input kept", "An in-place ReLU works on the input itself, which the shortcut reads afterwards.")
+@wrong("input kept", "The input is overwritten by its ReLU, and the shortcut reads it afterwards.")
 def relu_overwrites_the_input() -> type[nn.Module]:
     class Block(Base):
         def first(self, x: Tensor) -> Tensor:
@@ -182,7 +206,7 @@ def relu_overwrites_the_input() -> type[nn.Module]:
     return Block
 
 
-@wrong("input kept", "`x += y` writes the sum into the input.")
+@wrong("input kept", "The sum is written into the input, as by `x += y`.")
 def sum_overwrites_the_input() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -225,7 +249,7 @@ def last_relu() -> type[nn.Module]:
     return Block
 
 
-@wrong("silenced branch", "The shortcut is detached, so no gradient goes through it.")
+@wrong("silenced branch", "The shortcut is detached, or made under no_grad, so no gradient goes through it.")
 def detached_shortcut() -> type[nn.Module]:
     class Block(Base):
         def shortcut(self, x: Tensor, a: Tensor) -> Tensor:
@@ -234,7 +258,7 @@ def detached_shortcut() -> type[nn.Module]:
     return Block
 
 
-@wrong("silenced branch", "The name x is used for relu(bn1(x)), so the shortcut no longer reads the input.")
+@wrong("silenced branch", "The shortcut is bn1(x) and no longer the input: often the name x is used for both.")
 def name_used_again() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -296,12 +320,12 @@ def stride_on_second() -> type[nn.Module]:
     class Block(Base):
         def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
             super().__init__(in_channels, out_channels, stride)
-            self.conv1.stride, self.conv2.stride = (1, 1), (stride, stride)
+            stride_to_second(self)
 
     return Block
 
 
-@wrong("output in evaluation", "bn1 normalises with the batch's statistics in evaluation mode, too.")
+@wrong("output in evaluation", "The first BN normalises with the batch's statistics in evaluation mode, too.")
 def no_running_statistics() -> type[nn.Module]:
     class Block(Base):
         def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
@@ -311,7 +335,10 @@ def no_running_statistics() -> type[nn.Module]:
     return Block
 
 
-@wrong("output in evaluation", "bn2 is called in training mode for ever.")
+@wrong(
+    "output in evaluation",
+    "The second BN uses the batch's statistics in evaluation mode, too, and moves its running ones.",
+)
 def bn_always_training() -> type[nn.Module]:
     class Block(Base):
         def second(self, out: Tensor) -> Tensor:
@@ -330,7 +357,7 @@ def detached_projection() -> type[nn.Module]:
     return Block
 
 
-@wrong("gradients", "The second convolution is computed with weight.data, so it never learns.")
+@wrong("gradients", "The second convolution's weight gets no gradient, often because its `data` is used.")
 def weight_data() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -352,28 +379,9 @@ def bn1_called_twice() -> type[nn.Module]:
     return Block
 
 
-@wrong("running statistics", "The BNs' momentum isn't PyTorch's default, 0.1.")
-def other_momentum() -> type[nn.Module]:
-    class Block(Base):
-        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
-            super().__init__(in_channels, out_channels, stride)
-            self.bn1.momentum = self.bn2.momentum = 0.9
-
-    return Block
-
-
-@wrong("shape", "The output is computed, but forward does not return it.")
-def nothing_returned() -> type[nn.Module]:
-    class Block(Base):
-        def forward(self, x: Tensor) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-            super().forward(x)
-
-    return Block
-
-
 @wrong(
     "shape",
-    "x itself is added although the shape changes: is the projection made (stride not 1 or channels differ), and used?",
+    "x itself is added where a projection is needed: is it made (stride not 1 or channels differ), and used?",
 )
 def never_projected() -> type[nn.Module]:
     class Block(Base):
@@ -389,18 +397,6 @@ def projection_with_bias() -> type[nn.Module]:
         def make_projection(self, in_channels: int, out_channels: int, stride: int) -> nn.Module | None:
             made = super().make_projection(in_channels, out_channels, stride)
             return made if made is None else nn.Conv2d(in_channels, out_channels, 1, stride)
-
-    return Block
-
-
-@wrong("running statistics", "The BNs' momentum isn't PyTorch's default, 0.1.")
-def small_momentum() -> type[nn.Module]:
-    class Block(Base):
-        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
-            super().__init__(in_channels, out_channels, stride)
-            for module in self.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.momentum = 0.01
 
     return Block
 
@@ -535,36 +531,3 @@ def factory_function():  # noqa: ANN201
         return nn.Sequential(*active(inputs), Fork(body, conv(inputs, outputs, 1, step)))
 
     return make
-
-
-@right
-def checkpointed_channels_last() -> type[nn.Module]:
-    class Block(Base):
-        def forward(self, x: Tensor) -> Tensor:
-            x = x.contiguous(memory_format=torch.channels_last)
-            a = self.first(x)
-            out = checkpoint(self.conv1, a, use_reentrant=False, preserve_rng_state=False)
-            assert isinstance(out, Tensor)
-            return self.conv2(self.second(out)).add_(self.shortcut(x, a))
-
-    return Block
-
-
-@right
-def convolution_split_by_output() -> type[nn.Module]:
-    class Split(nn.Module):
-        def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-            super().__init__()
-            half = outputs // 2
-            self.a = nn.Conv2d(inputs, half, 3, stride, 1, bias=False)
-            self.b = nn.Conv2d(inputs, half, 3, stride, 1, bias=False)
-
-        def forward(self, x: Tensor) -> Tensor:
-            return torch.cat([self.a(x), self.b(x)], 1)
-
-    class Block(Base):
-        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
-            super().__init__(in_channels, out_channels, stride)
-            self.conv1 = Split(in_channels, out_channels, stride)  # pyright: ignore
-
-    return Block

@@ -3,32 +3,79 @@
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
-from banks import review, right, wrong
+from banks import blocks, changes_of_shape, right, wrong
 
 
-class Base(nn.Module):
+class Base(blocks.Block):
     """The right block. The wrong ones change one thing."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(out_channels)
+        self.relu1, self.relu2 = nn.ReLU(), nn.ReLU()
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(out_channels)
         self.shortcut = self.make_shortcut(in_channels, out_channels, stride)
 
     def make_shortcut(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
-        if stride == 1 and in_channels == out_channels:
+        if not self.projects(in_channels, out_channels, stride):
             return nn.Identity()
         return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels))
 
+    def projects(self, in_channels: int, out_channels: int, stride: int) -> bool:
+        return stride != 1 or in_channels != out_channels
+
     def branch(self, x: Tensor) -> Tensor:
-        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(x)))))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.branch(x) + self.shortcut(x))
+        return self.relu2(self.branch(x) + self.shortcut(x))
+
+
+def stride_to_second(block: Base) -> None:
+    """Move the stride, in place."""
+    block.conv2.stride, block.conv1.stride = block.conv1.stride, (1, 1)
+
+
+SHARED = [
+    *blocks.programs(
+        Base,
+        without=("first_relu_is_relu6",),  # where it fails first depends on the salt
+        expected={
+            "last_relu_is_gelu": ("silenced branch", "The last ReLU is a GELU."),
+            "last_relu_is_relu6": (
+                "output in training",
+                "The last ReLU is a ReLU6, which lets nothing through above 6.",
+            ),
+        },
+    ),
+    *changes_of_shape.programs(Base),
+]
+
+
+@wrong("output in training", "The branch is missing: its parameters are there, but no convolution.")
+def nothing_but_zeros() -> type[nn.Module]:
+    return blocks.nothing_but_zeros(Base, F.relu)
+
+
+@wrong("output in training", "The stride is on the second 3x3; it belongs to the first.")
+def stride_on_second_and_weights_stored_otherwise() -> type[nn.Module]:
+    return blocks.inputs_first(blocks.changed(Base, stride_to_second))
+
+
+@wrong(
+    "output in training",
+    "Where branch and input happen to have one shape, as at stride 2 on a map of one pixel, the input itself is added.",
+)
+def tensors_decide() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            out = self.branch(x)
+            return F.relu(out + (x if out.shape == x.shape else self.shortcut(x)))
+
+    return Block
 
 
 @wrong("builds", "The class is not written yet.")
@@ -60,38 +107,10 @@ def stride_without_default() -> type[nn.Module]:
     return Block
 
 
-@wrong("shape", "The output is computed, but forward does not return it.")
-def nothing_returned() -> type[nn.Module]:
-    class Block(Base):
-        def forward(self, x: Tensor) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-            super().forward(x)
-
-    return Block
-
-
-@wrong("shape", "The projection is made only where the channels change, so the sum fails at stride 2.")
-def projection_on_channels_alone() -> type[nn.Module]:
-    class Block(Base):
-        def make_shortcut(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
-            return super().make_shortcut(in_channels, out_channels, 1 if in_channels == out_channels else stride)
-
-    return Block
-
-
 @wrong(
-    "shape", "The projection is made only where the stride is not 1, so the sum fails where just the channels change."
+    "shape",
+    "The branch's map comes out too small: often the 3x3 convolutions lack their padding.",
 )
-def projection_on_stride_alone() -> type[nn.Module]:
-    class Block(Base):
-        def make_shortcut(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
-            if stride == 1:
-                return nn.Identity()
-            return super().make_shortcut(in_channels, out_channels, stride)
-
-    return Block
-
-
-@wrong("shape", "The 3x3 convolutions have no padding, so the map shrinks and the sum fails.")
 def no_padding() -> type[nn.Module]:
     class Block(Base):
         def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
@@ -110,7 +129,7 @@ def stride_ignored() -> type[nn.Module]:
     return Block
 
 
-@wrong("shape", "Both 3x3 convolutions have the stride, so the branch shrinks twice.")
+@wrong("shape", "The branch's map shrinks twice: often both 3x3 convolutions have the stride.")
 def stride_on_both() -> type[nn.Module]:
     class Block(Base):
         def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
@@ -175,7 +194,7 @@ def projection_3x3() -> type[nn.Module]:
     return Block
 
 
-@wrong("parameter count", "The parameters are frozen, so nothing learns.")
+@wrong("parameter count", "Some parameters are frozen (requires_grad is False), so they never learn.")
 def frozen() -> type[nn.Module]:
     class Block(Base):
         def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
@@ -185,7 +204,7 @@ def frozen() -> type[nn.Module]:
     return Block
 
 
-@wrong("silenced branch", "There is no shortcut: the block returns relu(F(x)), as a plain net does.")
+@wrong("silenced branch", "Where the shape stays, nothing is added: the block returns relu(F(x)), as a plain net does.")
 def no_shortcut() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -216,7 +235,10 @@ def no_last_relu() -> type[nn.Module]:
     return Block
 
 
-@wrong("silenced branch", "The branch's output is added to itself: `out += out` instead of `out += x`.")
+@wrong(
+    "silenced branch",
+    "The branch's own output is added instead of the input, as by `out += out`.",
+)
 def added_to_itself() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -246,7 +268,7 @@ def identity_caught_late() -> type[nn.Module]:
     return Block
 
 
-@wrong("silenced branch", "The shortcut is detached, so no gradient goes through it.")
+@wrong("silenced branch", "The shortcut is detached, or made under no_grad, so no gradient goes through it.")
 def detached_shortcut() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -264,7 +286,7 @@ def averaged() -> type[nn.Module]:
     return Block
 
 
-@wrong("output in training", "There is no ReLU between the two convolutions.")
+@wrong("output in training", "The ReLU between the two convolutions is missing.")
 def no_inner_relu() -> type[nn.Module]:
     class Block(Base):
         def branch(self, x: Tensor) -> Tensor:
@@ -287,7 +309,7 @@ def stride_on_second() -> type[nn.Module]:
     class Block(Base):
         def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
             super().__init__(in_channels, out_channels, stride)
-            self.conv1.stride, self.conv2.stride = (1, 1), (stride, stride)
+            stride_to_second(self)
 
     return Block
 
@@ -314,7 +336,10 @@ def no_running_statistics() -> type[nn.Module]:
     return Block
 
 
-@wrong("output in evaluation", "The second BN is called in training mode for ever.")
+@wrong(
+    "output in evaluation",
+    "The second BN uses the batch's statistics in evaluation mode, too, and moves its running ones.",
+)
 def bn_always_training() -> type[nn.Module]:
     class Block(Base):
         def branch(self, x: Tensor) -> Tensor:
@@ -326,7 +351,7 @@ def bn_always_training() -> type[nn.Module]:
     return Block
 
 
-@wrong("input kept", "The input itself is overwritten: `x += …` changes the caller's tensor.")
+@wrong("input kept", "The input itself is overwritten, as by `x += …`, which changes the caller's tensor.")
 def input_overwritten() -> type[nn.Module]:
     class Block(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -339,7 +364,10 @@ def input_overwritten() -> type[nn.Module]:
     return Block
 
 
-@wrong("state_dict", "The running statistics are not saved: a buffer is registered as not persistent.")
+@wrong(
+    "state_dict",
+    "The block computes with something that isn't in its state_dict, such as a buffer that isn't persistent.",
+)
 def statistics_not_saved() -> type[nn.Module]:
     class Norm(nn.BatchNorm2d):
         def __init__(self, channels: int) -> None:
@@ -354,7 +382,7 @@ def statistics_not_saved() -> type[nn.Module]:
     return Block
 
 
-@wrong("own weights", "The second convolution is made once, outside the block, so all blocks share it.")
+@wrong("own weights", "Blocks share a layer, which is often made once, outside their __init__; each needs its own.")
 def shared_convolution() -> type[nn.Module]:
     kept: dict[int, nn.Conv2d] = {}
 
@@ -368,7 +396,7 @@ def shared_convolution() -> type[nn.Module]:
 
 @wrong(
     "shape",
-    "x itself is added although the shape changes: is the projection made (stride not 1 or channels differ), and used?",
+    "x itself is added where a projection is needed: is it made (stride not 1 or channels differ), and used?",
 )
 def never_projected() -> type[nn.Module]:
     class Block(Base):
@@ -380,7 +408,7 @@ def never_projected() -> type[nn.Module]:
 
 @wrong(
     "shape",
-    "x itself is added although the shape changes: is the projection made (stride not 1 or channels differ), and used?",
+    "x itself is added where a projection is needed: is it made (stride not 1 or channels differ), and used?",
 )
 def never_projected_input_first() -> type[nn.Module]:
     class Block(Base):
@@ -390,18 +418,7 @@ def never_projected_input_first() -> type[nn.Module]:
     return Block
 
 
-@wrong("shape", "The projection is made only where the stride and the channels both change: `and` should be `or`.")
-def projection_with_and() -> type[nn.Module]:
-    class Block(Base):
-        def make_shortcut(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
-            if stride == 1 or in_channels == out_channels:
-                return nn.Identity()
-            return super().make_shortcut(in_channels, out_channels, stride)
-
-    return Block
-
-
-@wrong("shape", "The projection lacks the stride, so the sum fails where there is one.")
+@wrong("shape", "The projection lacks the stride, so that its map is larger than the branch's.")
 def projection_without_stride() -> type[nn.Module]:
     class Block(Base):
         def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
@@ -414,7 +431,7 @@ def projection_without_stride() -> type[nn.Module]:
 
 @wrong(
     "shape",
-    "in_channels and out_channels are swapped: a convolution takes what comes in first, then what goes out.",
+    "The first convolution takes out_channels channels: often in_channels and out_channels are swapped.",
 )
 def channels_swapped() -> type[nn.Module]:
     class Block(Base):
@@ -436,14 +453,112 @@ def projection_with_bias() -> type[nn.Module]:
     return Block
 
 
-@wrong("running statistics", "The BNs' momentum isn't PyTorch's default, 0.1.")
-def other_momentum() -> type[nn.Module]:
+@wrong(
+    "parameter count", "Channels of zeros are appended instead of a projection, which is another shortcut (option A)."
+)
+def padded_where_channels_grow() -> type[nn.Module]:
+    class Pad(nn.Module):
+        def __init__(self, extra: int) -> None:
+            super().__init__()
+            self.extra = extra
+
+        def forward(self, x: Tensor) -> Tensor:
+            return F.pad(x, (0, 0, 0, 0, 0, self.extra))
+
+    class Block(Base):
+        def make_shortcut(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+            if stride == 1 and in_channels < out_channels:
+                return Pad(out_channels - in_channels)
+            return super().make_shortcut(in_channels, out_channels, stride)
+
+    return Block
+
+
+@wrong(
+    "output in training",
+    "The shortcut is averaged over pixels before the projection; the stride belongs to the 1x1 itself.",
+)
+def stride_left_to_pooling() -> type[nn.Module]:
+    class Block(Base):
+        def make_shortcut(self, in_channels: int, out_channels: int, stride: int) -> nn.Module:
+            if stride == 1 and in_channels == out_channels:
+                return nn.Identity()
+            conv = nn.Conv2d(in_channels, out_channels, 1, bias=False)
+            return nn.Sequential(nn.AvgPool2d(stride, ceil_mode=True), conv, nn.BatchNorm2d(out_channels))
+
+    return Block
+
+
+@wrong("gradients", "The branch gets a detached input, so no gradient goes back through it.")
+def detached_input_of_the_branch() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(self.branch(x.detach()) + self.shortcut(x))
+
+    return Block
+
+
+@wrong("gradients", "The first BN is called twice, and the second one never.")
+def first_bn_twice() -> type[nn.Module]:
+    class Block(Base):
+        def branch(self, x: Tensor) -> Tensor:
+            return self.bn1(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+
+    return Block
+
+
+@wrong("parameter count", "The second BN is missing: the branch ends with a convolution.")
+def no_last_bn() -> type[nn.Module]:
     class Block(Base):
         def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
             super().__init__(in_channels, out_channels, stride)
-            for module in self.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.momentum = 0.01
+            self.bn2 = nn.Identity()
+
+    return Block
+
+
+@wrong("silenced branch", "A BN stands behind the addition, on the shortcut's way, too.")
+def bn_after_addition() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            out = self.conv2(F.relu(self.bn1(self.conv1(x))))
+            return F.relu(self.bn2(out + self.shortcut(x)))
+
+    return Block
+
+
+@wrong("output in training", "There is a third ReLU, between the branch's last BN and the addition.")
+def relu_before_and_after() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(F.relu(self.branch(x)) + self.shortcut(x))
+
+    return Block
+
+
+@wrong("output in training", "The branch is subtracted; it should be added.")
+def subtracted() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(self.shortcut(x) - self.branch(x))
+
+    return Block
+
+
+@wrong("output in training", "What is added to the branch goes through a ReLU before.")
+def relu_on_shortcut() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(self.branch(x) + F.relu(self.shortcut(x)))
+
+    return Block
+
+
+@wrong("gradients", "The branch is detached before the addition, so that none of its layers learns.")
+def detached_branch() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.relu(self.branch(x).detach() + self.shortcut(x))
 
     return Block
 
@@ -583,18 +698,6 @@ def own_batch_norm() -> type[nn.Module]:
 
 
 @right
-def checkpointed_channels_last() -> type[nn.Module]:
-    class Block(Base):
-        def forward(self, x: Tensor) -> Tensor:
-            x = x.contiguous(memory_format=torch.channels_last)
-            out = checkpoint(super().branch, x, use_reentrant=False, preserve_rng_state=False)
-            assert isinstance(out, Tensor)
-            return F.relu(out.add(self.shortcut(x)), inplace=True)
-
-    return Block
-
-
-@right
 def factory_function():  # noqa: ANN201
     class Sum(nn.Module):
         def __init__(self, *parts: nn.Module) -> None:
@@ -613,46 +716,3 @@ def factory_function():  # noqa: ANN201
         return nn.Sequential(Sum(body, skip), nn.ReLU())
 
     return make
-
-
-@right
-def convolution_split_by_output() -> type[nn.Module]:
-    class Split(nn.Module):
-        def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-            super().__init__()
-            half = outputs // 2
-            self.a = nn.Conv2d(inputs, half, 3, stride, 1, bias=False)
-            self.b = nn.Conv2d(inputs, half, 3, stride, 1, bias=False)
-
-        def forward(self, x: Tensor) -> Tensor:
-            return torch.cat([self.a(x), self.b(x)], 1)
-
-    class Block(Base):
-        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
-            super().__init__(in_channels, out_channels, stride)
-            self.conv1 = Split(in_channels, out_channels, stride)  # pyright: ignore
-
-    return Block
-
-
-@review
-def weight_with_its_even_elements_first() -> type[nn.Module]:
-    class Scrambled(nn.Module):
-        def __init__(self, channels: int) -> None:
-            super().__init__()
-            self.shape = (channels, channels, 3, 3)
-            weight = torch.randn(self.shape).flatten() / (3 * channels**0.5)
-            self.elements = nn.Parameter(torch.cat([weight[::2], weight[1::2]]))
-
-        def forward(self, x: Tensor) -> Tensor:
-            count = self.elements.numel()
-            place = torch.arange(count, device=self.elements.device)
-            weight = self.elements[place // 2 + place % 2 * ((count + 1) // 2)]
-            return F.conv2d(x, weight.view(self.shape), padding=1)
-
-    class Block(Base):
-        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
-            super().__init__(in_channels, out_channels, stride)
-            self.conv2 = Scrambled(out_channels)  # pyright: ignore
-
-    return Block

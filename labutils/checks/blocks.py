@@ -16,12 +16,14 @@ def grid(
     """Cases for the block ``name(*args, stride=1)``, whose first argument is the number of channels before it.
 
     After the block there are equally many channels, twice as many, fewer, and otherwise more. Each of these comes at
-    the strides 1, 2 and 3, on maps (N, C, H, W) of even and odd sizes; then a stride of 1 written out, maps of one
-    pixel, and one image. In the first case nothing changes the shape.
+    the strides 1, 2 and 3, on maps (N, C, H, W) of even and odd sizes; then a stride of 1 written out, one channel,
+    which PyTorch would broadcast, maps of one pixel, and one image. In the first case nothing changes the shape.
+    Each stands for a kind of arguments, whether or not a known program fails at it alone.
     """
 
     def case(args: tuple[int, ...], batch: int, size: tuple[int, int], words: str = "") -> Case:
-        return Case(args, (batch, args[0], *size), f"{Case(args).call(name)} {words}" if words else "")
+        call = f"{Case(args).call(name)} {words}" if words else ""
+        return Case(args, (batch, args[0], *size), call, explanatory=True)
 
     changes = (equal, double, fewer, more)
     strided = [
@@ -31,6 +33,7 @@ def grid(
     ]
     special = (
         case((*equal, 1), 2, (3, 9)),
+        case((1, *more[1:]), 2, (5, 4)),
         case(more, 3, (1, 1), "on a map of one pixel"),
         case((*equal, 2), 3, (1, 1), "on a map of one pixel"),
         case(equal, 1, (6, 6), "with a batch of one image"),

@@ -30,7 +30,8 @@ FINGERPRINTED = 3  # cases whose facts are in a fingerprint
 class Case:
     """One call, ``name(*args)``, and an input of ``shape`` for what it returns. ``note`` says it in words instead.
 
-    ``explanatory`` marks a case that rejects no program of the bank alone, and is there for what it tells the learner.
+    ``explanatory`` marks a case that may reject no program of the bank alone: it tells the learner something, or stands
+    for a kind of arguments.
     """
 
     args: tuple[Any, ...]

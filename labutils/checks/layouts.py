@@ -80,14 +80,19 @@ def _covers(tensors: Sequence[Named], usual: Sequence[Shape], role: str) -> Iter
     """Ways to share out the usual tensors among the learner's."""
     ranks = {essential(shape): len(shape) for shape in usual}
     shapes = [essential(shape) for shape in usual]
+    known: set[frozenset[tuple[Named, tuple[Piece, ...]]]] = set()
     if aligned := _aligned(tensors, shapes, role):
+        known.add(frozenset(aligned.items()))
         yield aligned
     for cover, left in islice(_whole(tuple(tensors), list(Counter(shapes).items()), ranks, role), MOST_COVERS):
         rest = [tensor for tensor in tensors if tensor not in cover]
         missing = Counter(left)
         in_order = [shape for shape in shapes if missing[shape] and not missing.subtract([shape])]
         for more in _parts(rest, in_order, role):
-            yield cover | more
+            whole = cover | more
+            if (key := frozenset(whole.items())) not in known:
+                known.add(key)
+                yield whole
 
 
 def _aligned(tensors: Sequence[Named], usual: Sequence[Shape], role: str) -> Cover:
@@ -139,12 +144,19 @@ def _whole(
         return
     (shape, count), *others = shapes
     held = {tensor: pieces for tensor in tensors if (pieces := _as_whole(tensor, shape, role))}
-    fitting = sorted(held, key=lambda tensor: (len(tensor.shape) != ranks[shape], essential(tensor.shape) != shape))
-    certain = [tensor for tensor in fitting if tensor.is_usual][:count]
-    for number in dict.fromkeys((min(count, len(fitting)), len(certain))):
-        free = [tensor for tensor in fitting if tensor not in certain]
-        for chosen in islice(combinations(free, number - len(certain)), 20):
-            taken = (*certain, *chosen)
+    fitting = sorted(
+        held,
+        key=lambda tensor: (
+            not tensor.is_usual,
+            len(tensor.shape) != ranks[shape],
+            essential(tensor.shape) != shape,
+        ),
+    )
+    likely = min(count, len(fitting))
+    in_layers = min(count, sum(tensor.is_usual for tensor in fitting))
+    fewest = 0 if len(shape) > 1 else in_layers  # a part of one usual tensor may have the shape of another
+    for number in dict.fromkeys((likely, in_layers, fewest)):
+        for taken in islice(combinations(fitting, number), 20):
             rest = tuple(tensor for tensor in tensors if tensor not in taken)
             for cover, left in _whole(rest, others, ranks, role):
                 yield {tensor: held[tensor] for tensor in taken} | cover, [shape] * (count - number) + left

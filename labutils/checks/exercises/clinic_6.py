@@ -5,8 +5,8 @@ from labutils.checks.engine import Case
 
 CASES = (
     Case((8,), (2, 8, 6, 6)),
-    Case((5,), (3, 5, 1, 1), "PreBlock(5) on a map of one pixel"),
-    Case((6,), (1, 6, 4, 7), "PreBlock(6) with a batch of one image"),
+    Case((5,), (3, 5, 1, 1), "PreBlock(5) on a map of one pixel", explanatory=True),
+    Case((6,), (1, 6, 4, 7), "PreBlock(6) with a batch of one image", explanatory=True),
 )
 
 EXERCISE = blocks.exercise(
@@ -20,6 +20,6 @@ EXERCISE = blocks.exercise(
     shortcut="The input itself, negative values included, is added to the branch, and nothing follows.",
     silent="x",
     numerics="The branch is ReLU, 3x3, BN, ReLU, 3x3, BN, and its output is added to the input.",
-    decisive=(),
+    decisive=("input kept", "output in training", "details", "gradients", "running statistics"),
     all_or_nothing=True,
 )

@@ -98,10 +98,10 @@ def test_the_banks_are_large_enough() -> None:
 
 
 @pytest.mark.parametrize("exercise", exercises.IDS)
-def test_no_two_wrong_programs_look_the_same(exercise: str) -> None:
+def test_of_wrong_programs_that_look_the_same_the_same_is_said(exercise: str) -> None:
     for one, other in combinations(engine.bank()[exercise]["wrong"], 2):
         same = one["first"] == other["first"] and engine.alike(one["fingerprint"], other["fingerprint"])
-        assert not same, (one["says"], other["says"])
+        assert not same or one["says"] == other["says"], (one["says"], other["says"])
 
 
 @pytest.mark.parametrize("exercise", exercises.IDS)
