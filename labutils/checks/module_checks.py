@@ -19,6 +19,7 @@ FINGERPRINT: dict[str, tuple[str, ...]] = {
     "evaluation": ("output", "input", "repeats", "statistics_moved"),
     "running": ("statistics",),
     "exact": ("usual", "large", "faint"),
+    "double": ("type",),
 }
 NUMERIC = ("shape", "parameter count")  # without these, no numbers are compared
 NO_CHANCE = "Nothing in it is drawn at random: the same weights and the same input give the same output."
