@@ -23,6 +23,6 @@ EXERCISE = blocks.exercise(
     "of the three, no convolution has a bias, and the shortcut has no parameters.",
     shortcut="The input itself is added to the branch, and a ReLU follows.",
     numerics="The branch is 1x1, BN, ReLU, grouped 3x3, BN, ReLU, 1x1, BN; a ReLU follows the addition.",
-    decisive=("output in training", "details", "gradients", "running statistics", "state_dict"),
+    decisive=("parameter count", "output in training", "details", "gradients", "running statistics", "state_dict"),
     all_or_nothing=True,
 )
