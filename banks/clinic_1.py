@@ -74,7 +74,9 @@ SHARED = [
         },
     ),
     *parts.programs(
-        lambda made_of: small_nets.with_parts(Base, made_of), first={"relu6_last": OUTPUT}, without=("relu6_stem",)
+        lambda made_of: small_nets.with_parts(Base, made_of),
+        first={"relu6_last": OUTPUT, "large_eps": "output in evaluation"},
+        without=("relu6_stem",),
     ),
 ]
 
