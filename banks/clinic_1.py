@@ -45,6 +45,8 @@ SHARED = [
             "depth_2_accepted",
             "any_n_accepted",
             "other_depths_accepted",
+            "even_depths_accepted",
+            "negative_n_accepted",
             "depths_of_three_accepted",
             "colour_by_default",
             "in_channels_ignored",
@@ -74,7 +76,9 @@ SHARED = [
         },
     ),
     *parts.programs(
-        lambda made_of: small_nets.with_parts(Base, made_of), first={"relu6_last": OUTPUT}, without=("relu6_stem",)
+        lambda made_of: small_nets.with_parts(Base, made_of),
+        first={"relu6_last": OUTPUT, "large_eps": "output in evaluation"},
+        without=("relu6_stem",),
     ),
 ]
 

@@ -80,6 +80,8 @@ SHARED = [
             "depth_2_accepted",
             "any_n_accepted",
             "other_depths_accepted",
+            "even_depths_accepted",
+            "negative_n_accepted",
             "depths_of_three_accepted",
             "colour_by_default",
             "in_channels_ignored",

@@ -337,7 +337,7 @@ AT_PLACES: dict[str, tuple[Change, str, str]] = {
     **at_places("relu6", (cut_off(place, 6) for place in PLACES), "output in evaluation"),
     **at_places("clamped", (cut_off(place, 100 if place == "stem" else 1000) for place in PLACES), "details"),
     **at_places("leaky", (leaky(place, 0.1) for place in PLACES), "output in training"),
-    **at_places("a_little_leaky", (leaky(place, 5e-5) for place in PLACES), "details"),
+    "a_little_leaky_stem": (leaky("stem", 5e-5)[0], "details", "A ReLU lets a little of what is negative through."),
     "stored_in_out_without_relu_middle": (
         made_of(IN_OUT.after("middle", lambda x: x)),
         "output in training",

@@ -143,6 +143,29 @@ def other_depths_accepted(base: type[Net]) -> type[nn.Module]:
     return Own
 
 
+@wrong("refuses", "Every even depth from 8 on is accepted; (depth - 2) / 6 must be whole.")
+def even_depths_accepted(base: type[Net]) -> type[nn.Module]:
+    class Own(base):
+        def count(self, depth: int) -> int:
+            if depth % 2 or depth < 8:
+                raise ValueError("depth must be even")
+            return (depth - 2) // 6
+
+    return Own
+
+
+@wrong("refuses", "Depths below 2 are accepted, where n is negative; n is at least 1.")
+def negative_n_accepted(base: type[Net]) -> type[nn.Module]:
+    class Own(base):
+        def count(self, depth: int) -> int:
+            n, rest = divmod(depth - 2, 6)
+            if rest or n == 0:
+                raise ValueError("depth must be 6n+2")
+            return n
+
+    return Own
+
+
 @wrong("refuses", "Depths of 3n+2 are accepted; the (depth - 2) / 6 of the specification must be whole.")
 def depths_of_three_accepted(base: type[Net]) -> type[nn.Module]:
     class Own(base):

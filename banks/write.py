@@ -44,7 +44,8 @@ def looked_at(exercise: Exercise, program: Program) -> tuple[engine.Fingerprint,
     """
     with guarded():
         exam = Exam(exercise, Local(program.objects()))
-        found, table = engine.fingerprint(exam), engine.rejecting(exam)
+        found = engine.fingerprint(exam)
+        table = {check: list(calls) for check, calls in engine.rejecting(exam).items()}
     for entry in engine.bank().get(exercise.id, {"wrong": []})["wrong"]:
         if (entry["first"], entry["says"]) == (program.first, program.says):
             found = entry["fingerprint"] if engine.alike(entry["fingerprint"], found) else found

@@ -6,7 +6,7 @@ from labutils.checks import module_checks, nets
 from labutils.checks.engine import Case, Check, Exercise
 
 SMALL = Case((8,), (2, 1, 9, 9))
-OTHER = Case((20, 7, 3, 4), (3, 3, 12, 6))
+OTHER = Case((20, 7, 3, 4), (3, 3, 12, 6), explanatory=True)
 DEEP = Case((56, 5, 2, 2), (2, 2, 5, 4))
 REFUSED = (Case((10,)), Case((11,)), Case((2,)), Case((-4,)))
 DEPTH = "A depth is right if (depth - 2) / 6 is whole and at least 1. __init__ raises ValueError for any other."
@@ -48,6 +48,6 @@ def exercise(
         reference=lambda: (reference,),
         cases=(SMALL, OTHER, one_image, DEEP),
         checks=module_checks.marked(checks, decisive),
-        fingerprint=module_checks.FINGERPRINT,
+        fingerprint={**module_checks.FINGERPRINT, "other_depths": ("raised",)},
         requires=(requires,),
     )

@@ -38,7 +38,7 @@ def test_a_wrong_program_fails_first_where_expected_its_misconception_is_named_a
         failure = first_failure(exam)
         assert failure is not None, "not rejected"
         said = engine.misconception(exam, Result(exercise, (failure,), 0, definition.max_score))
-        kills = engine.rejecting(exam)
+        kills = {check: list(calls) for check, calls in engine.rejecting(exam).items()}
     assert (failure.name, failure.status) == (program.first, "failed"), failure
     assert said == program.says, "run make bank"
     assert KILLS[exercise]["wrong"][program.name] == {"says": program.says, "rejected by": kills}, "run make bank"

@@ -6,7 +6,7 @@ import pytest
 
 import banks
 from banks import Program
-from banks.residual_block import no_last_relu, weight_with_its_even_elements_first
+from banks.residual_block import no_last_relu, even_elements_first
 from labutils import models
 from labutils.checks import exercises
 from labutils.grading import marking, release
@@ -38,7 +38,7 @@ def test_programs_that_come_to_what_is_written_are_no_problem(monkeypatch: pytes
     programs = (
         Program("right", lambda: models.BasicBlock, "right"),
         Program("wrong", no_last_relu, "wrong", "silenced branch"),
-        Program("open", weight_with_its_even_elements_first, "review"),
+        Program("open", even_elements_first, "review"),
     )
     assert problems(monkeypatch, *programs) == []
 
@@ -50,8 +50,8 @@ def test_what_comes_to_another_verdict_is_a_problem(monkeypatch: pytest.MonkeyPa
         Program("c", no_last_relu, "right"),
         Program("d", no_last_relu, "review"),
         Program("e", no_last_relu, "wrong", "shape"),
-        Program("f", weight_with_its_even_elements_first, "right"),
-        Program("g", weight_with_its_even_elements_first, "wrong", "shape"),
+        Program("f", even_elements_first, "right"),
+        Program("g", even_elements_first, "wrong", "shape"),
     )
     assert problems(monkeypatch, *programs) == [
         "residual-block: a was expected to be left undecided, and turned out to pass.",
