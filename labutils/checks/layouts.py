@@ -14,7 +14,7 @@ from itertools import accumulate, combinations, islice, product
 from labutils.checks.probes.fill import MEAN, VARIANCE, WEIGHT, Layout, Piece, Shape, essential, piece_shape
 
 MOST = 64  # assignments that are tried at one case
-MOST_COVERS = 500  # ways to share out the tensors that are looked at
+MOST_COVERS = 100  # ways to share out the tensors that are looked at
 # (out, in, height, width) as it is, and with its axes in the orders of other libraries and of matrix products.
 ORDERS: dict[int, tuple[Shape, ...]] = {
     1: ((0,),),
@@ -43,20 +43,29 @@ Assignment = tuple[tuple[str, Layout], ...]  # by name; what is as usual is left
 Cover = dict[Named, tuple[Piece, ...]]  # what each tensor consists of, before it is known how that is arranged
 
 
-def of_parameters(tensors: Sequence[Named], usual: Sequence[Shape]) -> list[Assignment]:
+def of_parameters(tensors: Sequence[Named], usual: Sequence[Shape]) -> Iterator[Assignment]:
     """Ways in which a learner's parameters can be the usual ones, the likeliest first, at most MOST.
 
     ``usual`` are the usual parameters' shapes in the order of their use. There are none where some layout is unknown.
     """
-    if all(tensor.is_usual for tensor in tensors) and _same([tensor.shape for tensor in tensors], usual):
-        return [()]
-    found: dict[Assignment, None] = {}
+    if sum(math.prod(tensor.shape) for tensor in tensors) != sum(map(math.prod, usual)):
+        return
+    if are_usual(tensors, usual):
+        yield ()
+        return
+    found: set[Assignment] = set()
     for cover in islice(_covers(tensors, usual, WEIGHT), MOST):
         for assignment in _arranged(cover):
-            found.setdefault(assignment)
+            if assignment not in found:
+                found.add(assignment)
+                yield assignment
             if len(found) == MOST:
-                return list(found)
-    return list(found)
+                return
+
+
+def are_usual(tensors: Sequence[Named], usual: Sequence[Shape]) -> bool:
+    """Whether layers of ``torch.nn`` hold all tensors, in the usual shapes, so that there is one way only."""
+    return all(tensor.is_usual for tensor in tensors) and _same([tensor.shape for tensor in tensors], usual)
 
 
 def of_statistics(found: Sequence[tuple[str, Shape, str]], usual: Sequence[tuple[str, Shape, str]]) -> list[Assignment]:

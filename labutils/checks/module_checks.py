@@ -6,11 +6,12 @@
 import math
 from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from typing import Any
 
 from labutils.checks.comparison import EXACT, PRECISE, TOLERANCE, difference
 from labutils.checks.engine import UNDECIDED, Case, Check, Exam
-from labutils.checks.layouts import MOST, Named, of_parameters, of_statistics
+from labutils.checks.layouts import MOST, Assignment, Named, are_usual, of_parameters, of_statistics
 from labutils.checks.probes.fill import WEIGHT
 from labutils.checks.transport import Failure
 
@@ -149,23 +150,26 @@ def same_weights(exam: Exam, case: Case) -> Weights:
 def _same_weights(exam: Exam, case: Case) -> Weights:
     seen, expected = exam.seen("shape", case), exam.expected("shape", case)
     tensors = [Named(*tensor) for tensor in seen["tensors"]]
+    usual = [shape for _, shape, _ in expected["tensors"]]
+    moving = of_statistics(seen["statistics"], expected["statistics"])
+    if are_usual(tensors, usual) and len(moving) == 1:
+        return Weights(_options(moving[0]), {}, are_known=True)
     likely = exam.notes.get("likely", 0)  # the place of what was right before, or None where nothing was
     if likely is None:
         return UNKNOWN
-    found = of_parameters(tensors, [shape for _, shape, _ in expected["tensors"]])
-    moving = of_statistics(seen["statistics"], expected["statistics"])
-    ways = [{"layouts": weights + others} if weights + others else {} for weights in found for others in moving][:MOST]
-    if all(tensor.is_usual for tensor in tensors) and len(ways) == 1:
-        return Weights(ways[0], {}, are_known=True)
-    if not ways:
-        return UNKNOWN
     wanted = exam.expected("evaluation", case)["output"]
-    for place in dict.fromkeys((min(likely, len(ways) - 1), *range(len(ways)))):
-        if not difference(exam.seen("evaluation", case, **ways[place])["output"], wanted):
+    ways = (_options(weights + others) for weights in of_parameters(tensors, usual) for others in moving)
+    before = list(islice(enumerate(ways), likely + 1))  # what is likely is tried before these
+    for place, way in chain(before[-1:], before[:-1], islice(enumerate(ways, likely + 1), MOST - likely - 1)):
+        if not difference(exam.seen("evaluation", case, **way)["output"], wanted):
             exam.notes["likely"] = place
-            return Weights(ways[place], {}, are_known=True)
+            return Weights(way, {}, are_known=True)
     exam.notes["likely"] = None
     return UNKNOWN
+
+
+def _options(layouts: Assignment) -> dict[str, Any]:
+    return {"layouts": layouts} if layouts else {}
 
 
 def compare(exam: Exam, case: Case, probe: str, fact: str, tolerance: float = TOLERANCE, **options: Any) -> str:

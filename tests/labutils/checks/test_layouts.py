@@ -13,6 +13,10 @@ CONV, VECTOR = (6, 4, 3, 3), (6,)
 BLOCK = [CONV, VECTOR, VECTOR, (6, 6, 3, 3), VECTOR, VECTOR, (6, 4, 1, 1), VECTOR, VECTOR]
 
 
+def list_of(tensors: list[Named], usual_ones: list[Shape]) -> list[Assignment]:
+    return list(of_parameters(tensors, usual_ones))
+
+
 def raw(*shapes: Shape) -> list[Named]:
     return [Named(f"p{place}", shape) for place, shape in enumerate(shapes)]
 
@@ -26,26 +30,26 @@ def values(assignment: Assignment, tensor: Named) -> torch.Tensor:
 
 
 def test_usual_layers_are_known_in_one_way_and_need_no_layout() -> None:
-    assert of_parameters(layers(*BLOCK), BLOCK) == [()]
-    assert of_parameters(layers(*reversed(BLOCK)), BLOCK) == [()]
+    assert list_of(layers(*BLOCK), BLOCK) == [()]
+    assert list_of(layers(*reversed(BLOCK)), BLOCK) == [()]
 
 
 @pytest.mark.parametrize("order", [(1, 0, 2, 3), (2, 3, 1, 0), (2, 3, 0, 1), (0, 2, 3, 1), (1, 2, 3, 0)])
 def test_axes_in_another_order(order: tuple[int, ...]) -> None:
     tensor = Named("w", tuple(CONV[axis] for axis in order))
-    (assignment,) = of_parameters([tensor], [CONV])
+    (assignment,) = list_of([tensor], [CONV])
     assert torch.equal(values(assignment, tensor), usual(WEIGHT, CONV, SALT).permute(order))
 
 
 def test_a_square_weight_may_be_transposed_or_not_and_as_it_is_comes_first() -> None:
     tensor = Named("w", (5, 5))
-    as_it_is, transposed = of_parameters([tensor], [(5, 5, 1, 1)])
+    as_it_is, transposed = list_of([tensor], [(5, 5, 1, 1)])
     assert torch.equal(values(as_it_is, tensor), usual(WEIGHT, (5, 5), SALT))
     assert torch.equal(values(transposed, tensor), usual(WEIGHT, (5, 5), SALT).T)
 
 
 def test_tensors_of_one_family_are_laid_out_alike_first() -> None:
-    found = of_parameters([Named("w1", (5, 5)), Named("w2", (5, 5)), Named("v", (7, 7))], [(5, 5), (5, 5), (7, 7)])
+    found = list_of([Named("w1", (5, 5)), Named("w2", (5, 5)), Named("v", (7, 7))], [(5, 5), (5, 5), (7, 7)])
     families = [{name for name, _ in assignment} for assignment in found]
     assert families[:4] == [set(), {"v"}, {"w1", "w2"}, {"w1", "w2", "v"}]
     assert {"w1"} in families[4:]
@@ -55,7 +59,7 @@ def test_tensors_of_one_family_are_laid_out_alike_first() -> None:
 def test_axes_run_together(shape: Shape) -> None:
     tensor = Named("w", shape)
     wanted = usual(WEIGHT, CONV, SALT).reshape(shape)
-    assert any(torch.equal(values(found, tensor), wanted) for found in of_parameters([tensor], [CONV]))
+    assert any(torch.equal(values(found, tensor), wanted) for found in list_of([tensor], [CONV]))
 
 
 @pytest.mark.parametrize("shape", [(2, 6), (6, 2), (12,)])
@@ -63,7 +67,7 @@ def test_scale_and_shift_in_one_tensor(shape: Shape) -> None:
     tensor = Named("w", shape)
     vector = usual(WEIGHT, VECTOR, SALT)
     wanted = torch.stack([vector, vector], 1 if shape == (6, 2) else 0).reshape(shape)
-    assert any(torch.equal(values(found, tensor), wanted) for found in of_parameters([tensor], [VECTOR, VECTOR]))
+    assert any(torch.equal(values(found, tensor), wanted) for found in list_of([tensor], [VECTOR, VECTOR]))
 
 
 @pytest.mark.parametrize("parts", [(3, 3), (5, 1), (1, 2, 3)])
@@ -71,7 +75,7 @@ def test_scale_and_shift_in_one_tensor(shape: Shape) -> None:
 def test_layers_cut_in_equal_and_unequal_parts(parts: tuple[int, ...], axis: int) -> None:
     whole = (6, 6, 3, 3)
     tensors = layers(*[(*whole[:axis], size, *whole[axis + 1 :]) for size in parts])
-    first = of_parameters(tensors, [whole])[0]
+    first = list_of(tensors, [whole])[0]
     assert torch.equal(torch.cat([values(first, tensor) for tensor in tensors], axis), usual(WEIGHT, whole, SALT))
 
 
@@ -80,7 +84,7 @@ def test_layers_of_paths_made_path_by_path_or_layer_by_layer(by_path: bool) -> N
     paths = [[(2, 5, 1, 1), (2,), (2,), (2, 2, 3, 3)] for _ in range(3)]
     rows = paths if by_path else list(zip(*paths, strict=True))
     tensors = layers(*[shape for row in rows for shape in row])
-    ways = of_parameters(tensors, [(6, 5, 1, 1), (6,), (6,), (6, 2, 3, 3)])
+    ways = list_of(tensors, [(6, 5, 1, 1), (6,), (6,), (6, 2, 3, 3)])
 
     def joined(way: Assignment, part: Shape) -> torch.Tensor:
         return torch.cat([values(way, tensor) for tensor in tensors if tensor.shape == part])
@@ -95,7 +99,7 @@ def test_layers_of_paths_made_path_by_path_or_layer_by_layer(by_path: bool) -> N
 
 def test_groups_of_channels_one_after_the_other_in_one_tensor() -> None:
     tensor = Named("w", (3, 5, 2))  # groups, out, in of a group
-    found = of_parameters([tensor], [(5, 6, 1, 1)])
+    found = list_of([tensor], [(5, 6, 1, 1)])
     wanted = torch.stack(usual(WEIGHT, (5, 6), SALT).chunk(3, 1))
     assert any(torch.equal(values(way, tensor), wanted) for way in found)
 
@@ -103,18 +107,18 @@ def test_groups_of_channels_one_after_the_other_in_one_tensor() -> None:
 def test_one_vector_of_all_in_reading_order() -> None:
     tensor = Named("theta", (sum(map(math.prod, BLOCK)),))
     wanted = torch.cat([usual(WEIGHT, tuple(s for s in shape if s > 1), SALT).flatten() for shape in BLOCK])
-    assert any(torch.equal(values(way, tensor), wanted) for way in of_parameters([tensor], BLOCK))
+    assert any(torch.equal(values(way, tensor), wanted) for way in list_of([tensor], BLOCK))
 
 
 @pytest.mark.parametrize(
     "shapes", [[(6, 4, 3, 2), (6, 4, 3)], [(7, 4, 3, 3)], [CONV, (6,)], []], ids=["parts", "other", "more", "none"]
 )
 def test_what_is_in_no_known_layout_has_no_assignment(shapes: list[Shape]) -> None:
-    assert of_parameters(raw(*shapes), [CONV]) == []
+    assert list_of(raw(*shapes), [CONV]) == []
 
 
 def test_no_more_are_tried_than_is_allowed() -> None:
-    assert len(of_parameters([Named(f"{chr(97 + n)}", (5, 5)) for n in range(12)], [(5, 5)] * 12)) == MOST
+    assert len(list_of([Named(f"{chr(97 + n)}", (5, 5)) for n in range(12)], [(5, 5)] * 12)) == MOST
 
 
 def test_statistics_of_cut_layers() -> None:
@@ -129,7 +133,7 @@ def test_statistics_that_are_others_are_left_as_they_are() -> None:
 
 
 def test_a_gradient_is_taken_apart_as_its_parameter_was_put_together() -> None:
-    (assignment,) = of_parameters([Named("w", (3, 3, 4, 6))], [CONV])
+    (assignment,) = list_of([Named("w", (3, 3, 4, 6))], [CONV])
     layout: Layout = dict(assignment)["w"]
     (name, part), *others = pieces_of(usual(WEIGHT, CONV, SALT).permute(2, 3, 1, 0), layout)
     assert name == "6x4x3x3"
