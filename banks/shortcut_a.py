@@ -128,7 +128,7 @@ def slice_from_1() -> type[nn.Module]:
     return Shortcut
 
 
-@wrong("nothing kept", "A 1x1 convolution changes the channels; that is option B, without its BN.")
+@wrong("parameter count", "A 1x1 convolution changes the channels; that is option B, without its BN.")
 def projected() -> type[nn.Module]:
     class Shortcut(Base):
         def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
@@ -142,7 +142,7 @@ def projected() -> type[nn.Module]:
 
 
 @wrong(
-    "nothing kept",
+    "parameter count",
     "The channels of zeros are trained parameters, often an nn.Parameter, so an optimizer will change them.",
 )
 def learned_zeros() -> type[nn.Module]:
@@ -337,7 +337,7 @@ def zeros_in_the_batch() -> type[nn.Module]:
     return Shortcut
 
 
-@wrong("nothing kept", "Something is kept in a buffer, and so in the state_dict; zeros can be made in forward.")
+@right
 def buffer_of_zeros() -> type[nn.Module]:
     class Shortcut(Base):
         def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
@@ -352,11 +352,8 @@ def buffer_of_zeros() -> type[nn.Module]:
     return Shortcut
 
 
-@wrong(
-    "types",
-    "Numbers of float32 are kept and used for every input; make them in forward, of the input's type.",
-)
-def fixed_convolution_of_float32() -> type[nn.Module]:
+@right
+def fixed_convolution_in_a_buffer() -> type[nn.Module]:
     class Shortcut(nn.Module):
         def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
             super().__init__()
@@ -372,7 +369,7 @@ def fixed_convolution_of_float32() -> type[nn.Module]:
     return Shortcut
 
 
-@wrong("nothing kept", "A convolution whose weights don't learn does it: its weights are still parameters.")
+@wrong("parameter count", "A convolution whose weights don't learn does it: its weights are still parameters.")
 def frozen_convolution() -> type[nn.Module]:
     class Shortcut(Base):
         def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:

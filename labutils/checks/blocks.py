@@ -89,6 +89,7 @@ def exercise(
         cases=cases,
         checks=module_checks.marked(checks, decisive),
         fingerprint=module_checks.FINGERPRINT,
+        fingerprinted=cases[:3],
         requires=requires,
         all_or_nothing=all_or_nothing,
     )

@@ -24,7 +24,6 @@ from labutils.checks.transport import Failure, Local, TimeUp, Transport
 PUBLIC_SALT = 20151210  # fingerprints are taken at this salt, and the notebook's checks made
 BANK = Path(__file__).parent / "bank.json"
 UNDECIDED = "undecided"
-FINGERPRINTED = 3  # cases whose facts are in a fingerprint
 
 
 @dataclass(frozen=True)
@@ -73,8 +72,8 @@ class Check:
 class Exercise:
     """What a learner writes under ``names``, and how it is checked.
 
-    ``reference`` returns the right objects. ``fingerprint`` names the facts, by probe, that tell wrong programs apart.
-    With ``all_or_nothing`` nothing is given for a part. ``requires`` names exercises to be done before.
+    ``reference`` returns the right objects. ``fingerprint`` names the facts, by probe, that tell wrong programs apart,
+    at all cases or at those that are ``fingerprinted``. With ``all_or_nothing`` nothing is given for a part. ``requires`` names exercises to be done before.
     """
 
     id: str
@@ -84,6 +83,7 @@ class Exercise:
     cases: tuple[Case, ...]
     checks: tuple[Check, ...]
     fingerprint: dict[str, tuple[str, ...]]
+    fingerprinted: tuple[Case, ...] = ()
     requires: tuple[str, ...] = ()
     all_or_nothing: bool = False
 
@@ -232,11 +232,11 @@ def rejecting(exam: Exam) -> dict[str, dict[str, str]]:
 def fingerprint(exam: Exam) -> Fingerprint:
     """Numbers and words that tell wrong programs apart. Raises TimeUp.
 
-    First come facts about the learner's objects at each of the first cases: a tensor gives its shape and three sums
+    First come facts about the learner's objects at the cases that the exercise names: a tensor gives its shape and three sums
     over its values. The last word stands for all that rejects them: checks, cases, and how the sentences begin.
     """
     marks: Fingerprint = []
-    for case in exam.exercise.cases[:FINGERPRINTED]:
+    for case in exam.exercise.fingerprinted or exam.exercise.cases:
         for probe, names in exam.exercise.fingerprint.items():
             try:
                 facts = exam.seen(probe, case)

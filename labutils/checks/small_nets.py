@@ -49,5 +49,6 @@ def exercise(
         cases=(SMALL, OTHER, one_image, DEEP),
         checks=module_checks.marked(checks, decisive),
         fingerprint={**module_checks.FINGERPRINT, "other_depths": ("raised",)},
+        fingerprinted=(SMALL, OTHER, one_image),
         requires=(requires,),
     )

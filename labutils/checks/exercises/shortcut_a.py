@@ -19,14 +19,6 @@ KINDS = (("float64", "cpu"), ("float16", "cpu"), ("float32", "meta"))
 REFUSED = (Case((6, 4, 1)), Case((5, 4, 2)))
 
 
-def nothing_kept(exam: Exam, case: Case) -> str:
-    """There are neither parameters nor buffers."""
-    seen = exam.seen("shape", case)
-    if seen["parameters"]:
-        return f"expected no parameters, got {seen['parameters']:,}"
-    return f"expected an empty state_dict, got one with {', '.join(seen['state'])}" if seen["state"] else ""
-
-
 def zeros_follow(exam: Exam, case: Case) -> str:
     """The added channels hold zeros, and stand after the existing ones."""
     before = case.args[0]
@@ -85,13 +77,7 @@ EXERCISE = Exercise(
             "The output has out_channels channels, and H / stride and W / stride, rounded up, as its height and width.",
             explanatory=True,
         ),
-        Check(
-            "nothing kept",
-            1,
-            nothing_kept,
-            "Option A has neither parameters nor buffers.",
-            ("shape",),
-        ),
+        module_checks.count(1, "Option A has no parameters. A buffer is none."),
         Check(
             "zeros after",
             2,
@@ -116,7 +102,7 @@ EXERCISE = Exercise(
         Check("types", 1, types, "It works for any type of numbers and on any device.", ("shape",)),
     ),
     fingerprint={
-        "shape": ("parameters", "trained", "state"),
+        "shape": ("parameters", "trained"),
         "as_made": ("output", "input_gradient"),
         "swapped": ("raised", "raised_by_forward"),
         "kinds_of_output": ("kinds",),

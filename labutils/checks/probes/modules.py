@@ -219,7 +219,6 @@ def shape(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
         "trained": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "tensors": tensors(model),
         "statistics": [(name, tuple(buffers[name].shape), role) for name, role in statistics.items()],
-        "state": list(model.state_dict()),
     }
 
 
@@ -291,13 +290,13 @@ def norms(gradients: dict[str, Tensor], layouts: dict[str, Layout], pieces: tupl
 
 @probe
 def touched(objects: Objects, args: Args, input_shape: Shape, salt: int, parts: int = 64) -> Facts:
-    """How many parts of the parameters change no output in training mode, of about so many parts in all.
+    """How many parts of the parameters change no output in evaluation mode, of about so many parts in all.
 
     A change in one direction may be hidden by a ReLU, so each part is changed in both.
     """
     x = noise(input_shape, salt).double()
     idle = 0
-    with torch.no_grad(), in_float64(prepared(objects, args, input_shape, salt, uniform=True)) as model:
+    with torch.no_grad(), in_float64(prepared(objects, args, input_shape, salt).eval()) as model:
         before = output_of(model, x.clone()).clone()
         parameters = list(model.parameters())
         for parameter in parameters:
