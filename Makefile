@@ -32,7 +32,7 @@ notebooks: $(READY)  ## write notebooks/ from chapters/ and exercises/, to be co
 values: $(READY)  ## write reference/values.json, the numbers in the notebooks' text, from the last build
 	@$(BIN)/python _ext/values.py
 
-salts: $(READY)  ## the verdicts of all checks under twelve fillings of the weights, where make test tries four
+salts: $(READY)  ## the verdicts of all checks under twelve fillings of the weights, where make test tries two
 	SALTS=12 $(PYTEST) tests/labutils/checks/test_banks.py -k salt
 
 mutants: $(READY)  ## every mutant of every exercise, where make test tries sixteen of each

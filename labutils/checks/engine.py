@@ -73,7 +73,8 @@ class Exercise:
     """What a learner writes under ``names``, and how it is checked.
 
     ``reference`` returns the right objects. ``fingerprint`` names the facts, by probe, that tell wrong programs apart,
-    at all cases or at those that are ``fingerprinted``. With ``all_or_nothing`` nothing is given for a part. ``requires`` names exercises to be done before.
+    at all cases or at those that are ``fingerprinted``. With ``all_or_nothing`` nothing is given for a part.
+    ``requires`` names exercises to be done before.
     """
 
     id: str
@@ -232,8 +233,8 @@ def rejecting(exam: Exam) -> dict[str, dict[str, str]]:
 def fingerprint(exam: Exam) -> Fingerprint:
     """Numbers and words that tell wrong programs apart. Raises TimeUp.
 
-    First come facts about the learner's objects at the cases that the exercise names: a tensor gives its shape and three sums
-    over its values. The last word stands for all that rejects them: checks, cases, and how the sentences begin.
+    First come facts about the learner's objects at the cases that the exercise names: a tensor gives its shape and
+    three sums over its values. The last word stands for all that rejects them: checks, cases, how the sentences begin.
     """
     marks: Fingerprint = []
     for case in exam.exercise.fingerprinted or exam.exercise.cases:
