@@ -514,7 +514,7 @@ def detached_input_of_the_branch() -> type[Block]:
     return Own
 
 
-@wrong("gradients", "The first BN is called after both convolutions, the second one never.")
+@wrong("gradients", "One BN is called after both convolutions, and another one never.")
 def first_bn_twice() -> type[Block]:
     class Own(Block):
         def branch(self, x: Tensor) -> Tensor:

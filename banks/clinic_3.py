@@ -247,7 +247,7 @@ def bn_always_training() -> type[nn.Module]:
     return Block
 
 
-@wrong("gradients", "The first convolution is called twice, and the second one never.")
+@wrong("gradients", "One convolution is called twice, and the other one never.")
 def first_convolution_twice() -> type[nn.Module]:
     class Block(Base):
         def branch(self, x: Tensor) -> Tensor:
@@ -256,7 +256,7 @@ def first_convolution_twice() -> type[nn.Module]:
     return Block
 
 
-@wrong("gradients", "The first BN is called twice, and the second one never.")
+@wrong("gradients", "One BN is called twice, and the other one never.")
 def first_bn_twice() -> type[nn.Module]:
     class Block(Base):
         def branch(self, x: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ OWN_WORDS = {
     "no_strides": ("map sizes", "No stage has a stride: the strides don't go away with the projections."),
     "stem_without_relu": ("output in training", "The stem has no ReLU; it is SmallResNet's."),
     "largest_value": ("output in training", "The map's largest value is taken; the average is, as in SmallResNet."),
-    "bn1_twice": ("gradients", "bn1 is used after both convolutions of a pair, and bn2 never."),
+    "bn1_twice": ("gradients", "One BN is used after both convolutions of a pair, and the other one never."),
     "three_blocks_at_most": ("parameter count", "The net stops growing: a stage never has more than six layers."),
     "two_blocks_at_most": ("parameter count", "A stage never has more than four layers."),
 }

@@ -50,7 +50,7 @@ def projection_on_stride_alone() -> type[Block]:
     return where(lambda inputs, outputs, stride: stride != 1)
 
 
-@wrong("shape", "Where the channels stay, nothing is projected, not even at a stride of 2, so the sum fails there.")
+@wrong("shape", "Where the channels stay, nothing is projected at a stride of 2, so the sum fails there.")
 def projection_on_channels_alone() -> type[Block]:
     return where(lambda inputs, outputs, stride: inputs != outputs)
 

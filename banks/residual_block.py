@@ -498,7 +498,7 @@ def detached_input_of_the_branch() -> type[nn.Module]:
     return Block
 
 
-@wrong("gradients", "The first BN is called twice, and the second one never.")
+@wrong("gradients", "One BN is called twice, and the other one never.")
 def first_bn_twice() -> type[nn.Module]:
     class Block(Base):
         def branch(self, x: Tensor) -> Tensor:

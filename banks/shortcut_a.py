@@ -456,7 +456,7 @@ def dropout() -> type[nn.Module]:
     return Shortcut
 
 
-@wrong("kept pixels", "What is kept is cut off at 6 and at -6.")
+@wrong("kept pixels", "Of what is kept, values far from zero are cut off.")
 def clamped() -> type[nn.Module]:
     class Shortcut(Base):
         def forward(self, x: Tensor) -> Tensor:

@@ -324,7 +324,7 @@ def largest_value(base: type[Net]) -> type[nn.Module]:
     return Own
 
 
-@wrong("gradients", "bn1 is used after both convolutions of a block, and bn2 never.")
+@wrong("gradients", "One BN is used after both convolutions of a block, and the other one never.")
 def bn1_twice(base: type[Net]) -> type[nn.Module]:
     class OwnBlock(base.block):
         def branch(self, x: Tensor) -> Tensor:

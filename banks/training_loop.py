@@ -145,7 +145,7 @@ def backward_on_running_sum() -> Functions:
 @wrong(
     "training mode",
     "The passes that are trained on are in evaluation mode, as after an evaluation, so BN learns nothing: "
-    "model.train() is missing, or comes too late.",
+    "model.train() often is missing, or comes too late.",
 )
 def no_training_mode() -> Functions:
     def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:

@@ -225,7 +225,11 @@ def rejecting(exam: Exam) -> dict[str, dict[str, str]]:
     table: dict[str, dict[str, str]] = {}
     for check in exam.exercise.checks:
         for case in exam.exercise.cases_of(check):
-            if (message := judge(exam, check, case)) not in ("", UNDECIDED):
+            try:
+                message = judge(exam, check, case)
+            except Exception as error:  # the check needs another one, which has failed
+                message = f"it raised {type(error).__name__}"
+            if message not in ("", UNDECIDED):
                 table.setdefault(check.name, {})[case.call(exam.exercise.names[0])] = message
     return table
 

@@ -21,6 +21,11 @@ NUMBER = int(os.environ.get("MUTANTS", "16"))  # of each exercise
 SETS = 200  # of random arguments, on which a mutant that is not rejected must be equal to the original
 SETS_OF_A_CAUSE = 25  # on which a mutant must be equal to the program that its cause was written for
 READ_AND_TRUE = {  # a cause, and words of the changes of which it is true although its known program differs
+    "The passes that are trained on are in evaluation mode, as after an evaluation, so BN learns nothing: "
+    "model.train() often is missing, or comes too late.": "`model.eval()`",
+    "Of what is kept, values far from zero are cut off.": "`x.clamp_(-100, 100)`",
+    "Where the channels stay, nothing is projected at a stride of 2, so the sum fails there.": "`stride != 1`",
+    "One BN is called twice, and the other one never.": "`self.bn1(self.conv1(x))`",
     "The BNs' momentum isn't PyTorch's default, 0.1.": "momentum is",
     "The second BN is called in training mode for ever.": "`self.bn2.train()(",
     "bn2 is called in training mode for ever.": "`self.bn2.train()(",
