@@ -39,6 +39,7 @@ class BasicBlock(nn.Module):
         return F.relu(y + self.shortcut(x))
 """
 NO_SKIP = RIGHT.replace("F.relu(y + self.shortcut(x))", "F.relu(y + 0 * self.shortcut(x))")
+NO_LAST_RELU = RIGHT.replace("F.relu(y + self.shortcut(x))", "y + self.shortcut(x)")  # comparisons see it alone
 EMPTY = "\nclass BasicBlock(nn.Module):\n    pass\n"
 
 
@@ -253,7 +254,8 @@ attack(
 )
 attack(
     "replaces-code",
-    f"from labutils.checks import comparison\ncomparison.difference.__code__ = (lambda a, b: '').__code__\n{NO_SKIP}",
+    f"from labutils.checks import comparison\ncomparison.difference.__code__ = (lambda a, b, c: '').__code__\n"
+    f"{NO_LAST_RELU}",
     "partial",
     "full marks",
 )
@@ -275,7 +277,7 @@ attack(
 )
 attack(
     "patches-comparisons",
-    f"{NO_SKIP}\ntorch.Tensor.__sub__ = lambda self, other: torch.zeros_like(self)\n"
+    f"{NO_LAST_RELU}\ntorch.Tensor.__sub__ = lambda self, other: torch.zeros_like(self)\n"
     "same = BasicBlock\nBasicBlock = same",
     "partial",
     "full marks",

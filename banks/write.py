@@ -37,14 +37,14 @@ def hints(exercise: Exercise) -> list[str]:
     return found
 
 
-def looked_at(exercise: Exercise, program: Program) -> tuple[engine.Fingerprint, dict[str, list[str]]]:
+def looked_at(exercise: Exercise, program: Program) -> tuple[list[str | float], dict[str, list[str]]]:
     """A wrong program's fingerprint at the public salt, and :func:`labutils.checks.engine.rejecting`.
 
     A fingerprint that is alike the written one is given as written: machines differ in the last digits.
     """
     with guarded():
         exam = Exam(exercise, Local(program.objects()))
-        found = engine.fingerprint(exam)
+        found = list(engine.fingerprint(exam))
         table = {check: list(calls) for check, calls in engine.rejecting(exam).items()}
     for entry in engine.bank().get(exercise.id, {"wrong": []})["wrong"]:
         if (entry["first"], entry["says"]) == (program.first, program.says):

@@ -217,9 +217,6 @@ def is_unwritten(failure: CheckResult) -> bool:
     return "(NotImplementedError)" in failure.message
 
 
-Fingerprint = list[str | float]
-
-
 def rejecting(exam: Exam) -> dict[str, dict[str, str]]:
     """The checks that say no, whatever else failed before, each with the calls at which it does and what it says."""
     table: dict[str, dict[str, str]] = {}
@@ -234,26 +231,25 @@ def rejecting(exam: Exam) -> dict[str, dict[str, str]]:
     return table
 
 
-def fingerprint(exam: Exam) -> Fingerprint:
-    """Numbers and words that tell wrong programs apart. Raises TimeUp.
+def fingerprint(exam: Exam) -> Iterator[str | float]:
+    """Numbers and words that tell wrong programs apart, one by one. Raises TimeUp.
 
     First come facts about the learner's objects at the cases that the exercise names: a tensor gives its shape and
     three sums over its values. The last word stands for all that rejects them: checks, cases, how the sentences begin.
     """
-    marks: Fingerprint = []
     for case in exam.exercise.fingerprinted or exam.exercise.cases:
         for probe, names in exam.exercise.fingerprint.items():
             try:
                 facts = exam.seen(probe, case)
             except Failure as failure:
-                marks.append(_words(failure))
+                yield _words(failure)
             else:
                 for name in names:
-                    marks += _marks(facts[name])
+                    yield from _marks(facts[name])
     table = {
         check: {call: _beginning(message) for call, message in said.items()} for check, said in rejecting(exam).items()
     }
-    return [*marks, hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()[:16]]
+    yield hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _beginning(message: str) -> str:
@@ -318,10 +314,12 @@ def misconception(exam: Exam, result: Result) -> str:
     if failure is None or failure.status == "error":
         return ""
     known = [entry for entry in bank()[exam.exercise.id]["wrong"] if entry["first"] == failure.name]
-    if not known:
-        return ""
+    place = -1
     try:
-        found = fingerprint(exam)
+        for place, mark in enumerate(fingerprint(exam)):
+            known = [entry for entry in known if alike(entry["fingerprint"][place : place + 1], [mark])]
+            if not known:
+                return ""
     except TimeUp:
         return ""
-    return next((entry["says"] for entry in known if alike(entry["fingerprint"], found)), "")
+    return next((entry["says"] for entry in known if len(entry["fingerprint"]) == place + 1), "")

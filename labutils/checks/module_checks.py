@@ -236,9 +236,9 @@ def gradients(points: int, asked: str, cases: tuple[Case, ...] | None = None, ex
 
     def judge(exam: Exam, case: Case) -> str:
         weights = same_weights(exam, case)
-        seen = exam.seen("train", case, float64=True, **weights.learner)
-        expected = exam.expected("train", case, float64=True, **weights.reference)
-        missing = seen["unlearned"] - expected["unlearned"]
+        layouts = weights.learner if weights.are_known else {}  # where all weights are equal, ReLUs stop many gradients
+        unlearned = exam.seen("train", case, float64=True, **layouts)["unlearned"]
+        missing = unlearned - exam.expected("train", case, float64=True)["unlearned"]
         has_edges = min(case.shape[2:]) > 1  # on one pixel, only the middle of a 3x3 counts
         if missing > 0 and has_edges:
             total = exam.seen("shape", case)["parameters"]

@@ -39,7 +39,7 @@ def test_a_part_written_again_is_the_same() -> None:
     assert kills == json.loads(KILL_TABLE.read_text(encoding="utf-8"))["shortcut-a"]
 
 
-def known() -> tuple[Program, engine.Fingerprint]:
+def known() -> tuple[Program, list[str | float]]:
     """A wrong program, and its fingerprint as written."""
     program = next(program for program in programs("shortcut-a") if program.name == "ones")
     entry = next(entry for entry in engine.bank()["shortcut-a"]["wrong"] if entry["says"] == program.says)

@@ -22,8 +22,8 @@ class Failing:
         raise self.failure
 
 
-def fingerprint(kind: str, raised: str) -> engine.Fingerprint:
-    return engine.fingerprint(Exam(exercises.load("residual-block"), Failing(kind, raised)))
+def fingerprint(kind: str, raised: str) -> list[str | float]:
+    return list(engine.fingerprint(Exam(exercises.load("residual-block"), Failing(kind, raised))))
 
 
 @pytest.mark.parametrize(
