@@ -298,6 +298,20 @@ def last_relu(base: type[Net]) -> type[nn.Module]:
     return Own
 
 
+OUTPUT = "output in training"
+# Where they fail first, and why, if a net is made with a number of blocks a stage, as those of the clinic are.
+MADE_OF_BLOCKS = {
+    "a_layer_a_block": ("parameter count", "A stage has twice as many blocks as `blocks` says."),
+    "one_block_more": ("parameter count", "A stage has one block too many: the first one belongs to `blocks`."),
+    "widths_added": ("parameter count", "The widths are 16, 32 and 48; they double, to 16, 32 and 64."),
+    "linear_without_bias": ("parameter count", "The linear layer has no bias; only the convolutions go without."),
+    "no_stride_in_stage_3": (OUTPUT, "Stage 3 keeps the size of the map; it should halve it once more."),
+    "pooling_stem": (OUTPUT, "A max-pool follows the stem, as in the nets for large images; here is none."),
+    "strided_stem": (OUTPUT, ""),
+    "square_window": (OUTPUT, ""),
+}
+
+
 def programs(
     base: type[small_nets.Net], expected: dict[str, tuple[str, str]], without: Collection[str] = ()
 ) -> list[Maker]:

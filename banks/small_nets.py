@@ -366,6 +366,20 @@ def two_blocks_at_most(base: type[Net]) -> type[nn.Module]:
     return Own
 
 
+OF_OTHER_ARGUMENTS = (  # those about a depth and about the images' channels, which nets made of blocks aren't given
+    "asserted",
+    "rounded_down",
+    "depth_2_accepted",
+    "any_n_accepted",
+    "other_depths_accepted",
+    "even_depths_accepted",
+    "negative_n_accepted",
+    "depths_of_three_accepted",
+    "colour_by_default",
+    "in_channels_ignored",
+)
+
+
 def programs(base: type[Net], expected: dict[str, tuple[str, str]], without: Collection[str] = ()) -> list[Maker]:
     """The programs above, as :func:`banks.parts.variations` makes them."""
     return variations(globals(), base, expected, without)

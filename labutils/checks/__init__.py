@@ -9,7 +9,7 @@ from torch import nn
 
 from labutils.checks import engine, exercises, saved
 from labutils.checks.engine import Exam, Exercise
-from labutils.checks.probes.modules import kind
+from labutils.checks.probes.registry import kind
 from labutils.checks.result import CheckResult, Result, Table
 from labutils.checks.solutions import SOLUTIONS
 from labutils.checks.transport import Local, TimeUp, guarded

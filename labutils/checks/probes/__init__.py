@@ -5,9 +5,7 @@ dictionary of plain values and tensors. Probes judge nothing and know no expecte
 ``labutils`` but each other.
 """
 
-from . import counters as counters  # adds its probes to PROBES, as the next two do
-from . import loops as loops
-from . import splits as splits
-from .modules import PROBES, Facts, Unusable, observe
+from . import counters, loops, modules, outputs, parts, splits  # noqa: F401 - each adds its probes to PROBES
+from .registry import PROBES, Facts, Unusable, observe
 
 __all__ = ["PROBES", "Facts", "Unusable", "observe"]

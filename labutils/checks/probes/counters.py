@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .fill import fill
-from .modules import Args, Facts, Objects, Shape, kind, probe
+from .registry import Args, Facts, Objects, Shape, kind, probe
 from .traces import Before, seed
 from .values import number
 

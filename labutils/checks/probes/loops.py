@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .fill import fill, noise
-from .modules import Args, Facts, Objects, Shape, Unusable, kind, probe
+from .registry import Args, Facts, Objects, Shape, Unusable, kind, probe
 from .traces import Before, seed
 from .values import number
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .fill import noise
-from .modules import Args, Facts, Objects, Shape, Unusable, kind, probe
+from .registry import Args, Facts, Objects, Shape, Unusable, kind, probe
 
 
 def weights(args: Args, salt: int) -> list[Tensor]:

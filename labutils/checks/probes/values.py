@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from .modules import Unusable, kind
+from .registry import Unusable, kind
 
 
 def number(value: object) -> int | float:
