@@ -12,11 +12,32 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from banks import right, wrong
+from banks import originals, right, wrong
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 Function = Callable[..., Any]
-Rule = Callable[[Tensor, Tensor], Any]
+
+
+def altered(changes: dict[str, str]) -> Function:
+    """What :func:`banks.originals.altered` gives for ``clinic-8``."""
+    (accuracy,) = originals.altered("clinic-8", changes)
+    return accuracy
+
+
+def counts(model: nn.Module, batches: Batches) -> tuple[int, int]:
+    """Right answers, and images."""
+    model.eval()
+    with torch.no_grad():
+        return unguarded(model, batches)
+
+
+def unguarded(model: nn.Module, batches: Batches) -> tuple[int, int]:
+    """As :func:`counts`, but with the mode and the recording as they are."""
+    correct = count = 0
+    for images, labels in batches:
+        correct += int(hits(model(images), labels).sum())
+        count += len(labels)
+    return correct, count
 
 
 def hits(outputs: Tensor, labels: Tensor) -> Tensor:
@@ -24,89 +45,44 @@ def hits(outputs: Tensor, labels: Tensor) -> Tensor:
     return outputs.argmax(dim=1) == labels
 
 
-def shares(model: nn.Module, batches: Batches) -> list[tuple[float, int]]:
-    """Each batch's share of right answers, and its size."""
-    model.eval()
-    with torch.no_grad():
-        return [(hits(model(images), labels).float().mean().item(), len(labels)) for images, labels in batches]
-
-
-def counts(model: nn.Module, batches: Batches, rule: Rule = hits) -> tuple[int, int]:
-    """Right answers by a rule, and images."""
-    model.eval()
-    with torch.no_grad():
-        return unguarded(model, batches, rule)
-
-
-def unguarded(model: nn.Module, batches: Batches, rule: Rule = hits) -> tuple[int, int]:
-    """As :func:`counts`, but with the mode and the recording as they are."""
-    correct = count = 0
-    for images, labels in batches:
-        correct += int(rule(model(images), labels).sum())
-        count += len(labels)
-    return correct, count
-
-
-def by(rule: Rule) -> Function:
-    """Right but for the rule by which an answer is right."""
-
-    def accuracy(model: nn.Module, batches: Batches) -> float:
-        correct, count = counts(model, batches, rule)
-        return correct / count
-
-    return accuracy
-
-
 @wrong("accuracy", "It is the mean of the batches' accuracies, in which the images of a small batch count for more.")
 def mean_of_means() -> Function:
-    def accuracy(model: nn.Module, batches: Batches) -> float:
-        found = [share for share, _ in shares(model, batches)]
-        return sum(found) / len(found)
-
-    return accuracy
+    return altered({".sum()": ".float().mean()", "count += len(labels)": "count += 1"})
 
 
 @wrong("accuracy", "Right answers are divided by the number of batches times the first one's size.")
 def first_size_for_all() -> Function:
-    def accuracy(model: nn.Module, batches: Batches) -> float:
-        found = shares(model, batches)
-        return sum(share * size for share, size in found) / (found[0][1] * len(found))
-
-    return accuracy
+    return altered(
+        {
+            "right = count = 0": "right = count = size = 0",
+            "count += len(labels)": "size = size or len(labels)\ncount += size",
+        }
+    )
 
 
 @wrong("accuracy", "Every batch is taken to be as large as the last, and len(batches) asked for.")
 def last_size_for_all() -> Function:
-    def accuracy(model: nn.Module, batches: Sequence[Any]) -> float:
-        found = shares(model, batches)
-        return sum(share * size for share, size in found) / (len(batches) * found[-1][1])
-
-    return accuracy
+    return altered({"right / count": "right / (len(batches) * len(labels))"})
 
 
 @wrong("accuracy", "The right answers of all batches are divided by the number of batches, not of images.")
 def divided_by_batches() -> Function:
-    def accuracy(model: nn.Module, batches: Batches) -> float:
-        found = shares(model, batches)
-        return sum(share * size for share, size in found) / len(found)
-
-    return accuracy
+    return altered({"count += len(labels)": "count += 1"})
 
 
 @wrong("accuracy", "The batches' shares are added up and divided by the number of images: that divides twice.")
 def divided_twice() -> Function:
-    def accuracy(model: nn.Module, batches: Batches) -> float:
-        found = shares(model, batches)
-        return sum(share for share, _ in found) / sum(size for _, size in found)
-
-    return accuracy
+    return altered({".sum()": ".float().mean()"})
 
 
 @wrong("accuracy", "An average of the averages so far is kept, in which the last batch counts for half.")
 def running_average() -> Function:
+    @torch.no_grad()
     def accuracy(model: nn.Module, batches: Batches) -> float:
+        model.eval()
         mean = None
-        for share, _ in shares(model, batches):
+        for images, labels in batches:
+            share = hits(model(images), labels).float().mean().item()
             mean = share if mean is None else (mean + share) / 2
         return mean or 0.0
 
@@ -115,69 +91,42 @@ def running_average() -> Function:
 
 @wrong("accuracy", "Only the last batch counts; often the sums are set to zero inside the loop.")
 def last_batch_alone() -> Function:
-    return lambda model, batches: shares(model, batches)[-1][0]
+    return altered({"for images, labels in batches:": "for images, labels in batches:\n    right = count = 0"})
 
 
 @wrong("accuracy", "Only the first batch counts; often `return` stands inside the loop.")
 def first_batch_alone() -> Function:
-    def accuracy(model: nn.Module, batches: Batches) -> float:
-        model.eval()
-        for images, labels in batches:
-            with torch.no_grad():
-                return hits(model(images), labels).float().mean().item()
-        return 0.0
-
-    return accuracy
+    return altered({"count += len(labels)": "count += len(labels)\nreturn right / count"})
 
 
 @wrong("accuracy", "The last batch is left out; its images count like all others.")
 def last_batch_left_out() -> Function:
-    def accuracy(model: nn.Module, batches: Batches) -> float:
-        correct, count = counts(model, list(batches)[:-1])
-        return correct / count
-
-    return accuracy
+    return altered({"in batches": "in list(batches)[:-1]"})
 
 
 @wrong("accuracy", "It is given in percent; a share between 0 and 1 is asked for.")
 def percent() -> Function:
-    def accuracy(model: nn.Module, batches: Batches) -> float:
-        correct, count = counts(model, batches)
-        return 100 * correct / count
-
-    return accuracy
+    return altered({"right / count": "100 * right / count"})
 
 
 @wrong("accuracy", "The number of right answers is returned without dividing it.")
 def count_returned() -> Function:
-    return lambda model, batches: counts(model, batches)[0]
+    return altered({"right / count": "right"})
 
 
 @wrong("accuracy", "What is returned is the share of wrong answers, the error.")
 def error_rate() -> Function:
-    def accuracy(model: nn.Module, batches: Batches) -> float:
-        correct, count = counts(model, batches)
-        return 1 - correct / count
-
-    return accuracy
+    return altered({"right / count": "1 - right / count"})
 
 
 @wrong("accuracy", "The share is cut down to a whole number, as `//` and int() do it.")
 def floor_division() -> Function:
-    def accuracy(model: nn.Module, batches: Batches) -> float:
-        correct, count = counts(model, batches)
-        return correct // count
-
-    return accuracy
+    return altered({"right / count": "right // count"})
 
 
 @wrong("accuracy", "The value is nearly right, so it has probably been rounded; it is asked for with all its digits.")
 def rounded() -> Function:
-    def accuracy(model: nn.Module, batches: Batches) -> float:
-        correct, count = counts(model, batches)
-        return round(correct / count, 4)
-
-    return accuracy
+    return altered({"right / count": "round(right / count, 4)"})
 
 
 @wrong(
@@ -186,32 +135,32 @@ def rounded() -> Function:
     "highest score's place, argmax(1).",
 )
 def values_for_places() -> Function:
-    return by(lambda outputs, labels: outputs.max(1)[0] == labels)
+    return altered({"argmax(dim=1)": "max(1)[0]"})
 
 
 @wrong("accuracy", "An answer counts as right if its probability is above one half; the highest one is the answer.")
 def more_than_half() -> Function:
-    return by(lambda outputs, labels: (outputs.softmax(1) > 0.5)[torch.arange(len(labels)), labels])
+    return altered({"argmax(dim=1) == labels)": "softmax(1) > 0.5)[torch.arange(len(labels)), labels]"})
 
 
 @wrong("accuracy", "An answer counts as right if the label is among the two highest scores; the highest is asked for.")
 def among_the_two_best() -> Function:
-    return by(lambda outputs, labels: (outputs.topk(2).indices == labels[:, None]).any(1))
+    return altered({"argmax(dim=1) == labels)": "topk(2).indices == labels[:, None]).any(1)"})
 
 
 @wrong("accuracy", "The lowest score is taken for the answer.")
 def lowest_score() -> Function:
-    return by(lambda outputs, labels: outputs.argmin(1) == labels)
+    return altered({"argmax": "argmin"})
 
 
 @wrong("accuracy", "argmax without an axis gives one place in the whole batch, which no label reaches but by chance.")
 def argmax_of_the_batch() -> Function:
-    return by(lambda outputs, labels: outputs.argmax() == labels)
+    return altered({"argmax(dim=1)": "argmax()"})
 
 
 @wrong("accuracy", "Each answer is compared with all labels of its batch: (N, 1) against (N,) is broadcast to (N, N).")
 def all_labels_for_each_answer() -> Function:
-    return by(lambda outputs, labels: outputs.topk(1).indices == labels)
+    return altered({"argmax(dim=1)": "topk(1).indices"})
 
 
 @wrong("accuracy", "Random numbers are drawn, although nothing that is asked for depends on chance.")
@@ -229,20 +178,17 @@ def batches_left_out_by_chance() -> Function:
     "argmax(1).",
 )
 def argmax_over_images() -> Function:
-    return by(lambda outputs, labels: outputs.argmax(0) == labels)
+    return altered({"argmax(dim=1)": "argmax(dim=0)"})
 
 
 @wrong("accuracy runs", "A batch of one image loses its first axis, as squeeze() takes it away.")
 def squeezed() -> Function:
-    return by(lambda outputs, labels: outputs.squeeze().argmax(1) == labels)
+    return altered({"argmax(dim=1)": "squeeze().argmax(dim=1)"})
 
 
 @wrong("accuracy runs", "The number of images is read from batches.dataset, which only a DataLoader has.")
 def length_of_dataset() -> Function:
-    def accuracy(model: nn.Module, batches: Any) -> float:
-        return counts(model, batches)[0] / len(batches.dataset)
-
-    return accuracy
+    return altered({"right / count": "right / len(batches.dataset)"})
 
 
 @wrong("accuracy runs", "next(batches) works on an iterator only; a for loop takes lists and loaders, too.")
@@ -261,20 +207,12 @@ def only_iterators() -> Function:
 
 @wrong("accuracy runs", "Nothing is returned; what is printed can't be used any further.")
 def not_returned() -> Function:
-    def accuracy(model: nn.Module, batches: Batches) -> None:
-        correct, count = counts(model, batches)
-        print(f"accuracy {correct / count:.3f}")
-
-    return accuracy
+    return altered({"return right / count": "print(right / count)"})
 
 
 @wrong("accuracy runs", "The images are turned into float32, as by float(), although the model may be of another type.")
 def images_turned_into_float32() -> Function:
-    def accuracy(model: nn.Module, batches: Batches) -> float:
-        correct, count = counts(model, ((images.float(), labels) for images, labels in batches))
-        return correct / count
-
-    return accuracy
+    return altered({"model(images)": "model(images.float())"})
 
 
 @wrong(
@@ -283,51 +221,24 @@ def images_turned_into_float32() -> Function:
     "model.eval() is missing, or comes too late.",
 )
 def no_evaluation_mode() -> Function:
-    @torch.no_grad()
-    def accuracy(model: nn.Module, batches: Batches) -> float:
-        correct, count = unguarded(model, batches)
-        return correct / count
-
-    return accuracy
+    return altered({"model.eval()": ""})
 
 
 @wrong("evaluation mode", "Only the first batch is in evaluation mode; often model.train() stands inside the loop.")
 def back_to_training_too_early() -> Function:
-    @torch.no_grad()
-    def accuracy(model: nn.Module, batches: Batches) -> float:
-        model.eval()
-        correct, count = 0, 0
-        for images, labels in batches:
-            correct += hits(model(images), labels).sum().item()
-            count += len(labels)
-            model.train()
-        return correct / count
-
-    return accuracy
+    return altered({"count += len(labels)": "count += len(labels)\nmodel.train()"})
 
 
 @wrong("evaluation mode", "Only the outermost module's flag is set; model.eval() reaches all layers.")
 def flag_set_by_hand() -> Function:
-    @torch.no_grad()
-    def accuracy(model: nn.Module, batches: Batches) -> float:
-        model.training = False
-        correct, count = unguarded(model, batches)
-        return correct / count
-
-    return accuracy
+    return altered({"model.eval()": "model.training = False"})
 
 
 @wrong("evaluation mode", "Only BN is put into evaluation mode; other layers, such as dropout, have modes as well.")
 def only_bn_evaluated() -> Function:
-    @torch.no_grad()
-    def accuracy(model: nn.Module, batches: Batches) -> float:
-        for module in model.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eval()
-        correct, count = unguarded(model, batches)
-        return correct / count
-
-    return accuracy
+    return altered(
+        {"model.eval()": "for m in model.modules():\n    if isinstance(m, nn.BatchNorm2d):\n        m.eval()"}
+    )
 
 
 @wrong("evaluation mode", "The images also go through in training mode first, which moves BN's running statistics.")
@@ -358,12 +269,7 @@ def gradients_recorded() -> Function:
 
 @wrong("a float", "What is returned is still a tensor; its item() is a float.")
 def tensor_returned() -> Function:
-    @torch.no_grad()
-    def accuracy(model: nn.Module, batches: Batches) -> Tensor:
-        model.eval()
-        return torch.cat([hits(model(images), labels) for images, labels in batches]).float().mean()
-
-    return accuracy
+    return altered({".item()": ""})
 
 
 @wrong("a float", "What is returned is a NumPy number of 32 bits, which is no Python float; float() makes one of it.")
@@ -406,11 +312,12 @@ def thawed_for_good() -> Function:
 
 @wrong("one pass", "An iterator is used up before the model is called, as it is by counting its images first.")
 def counted_before() -> Function:
-    def accuracy(model: nn.Module, batches: Batches) -> float:
-        count = sum(len(labels) for _, labels in batches)
-        return counts(model, batches)[0] / count
-
-    return accuracy
+    return altered(
+        {
+            "model.eval()": "size = sum(len(labels) for _, labels in batches)\nmodel.eval()",
+            "right / count": "right / size",
+        }
+    )
 
 
 @wrong("one pass", "len(batches) is asked for, which a list has, but not an iterator.")

@@ -7,9 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from banks import right, wrong
+from banks import originals, right, wrong
 
 Split = Callable[..., Any]
+
+
+def altered(changes: dict[str, str]) -> Split:
+    """What :func:`banks.originals.altered` gives for this exercise."""
+    (split_paths,) = originals.altered("three-forms", changes)
+    return split_paths
 
 
 @wrong("runs", "The function is not written yet.")
@@ -34,12 +40,7 @@ def w3_reshaped_by_outputs() -> Split:
 
 @wrong("list of triples", "Nothing is returned.")
 def nothing_returned() -> Split:
-    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> None:
-        paths = []
-        for path in zip(w1.chunk(cardinality), w2.chunk(cardinality), w3.chunk(cardinality, 1), strict=True):
-            paths.append(path)
-
-    return split_paths
+    return altered({"return paths": ""})
 
 
 @wrong("list of triples", "zip gives an iterator, which can be read only once; list(zip(…)) makes a list of it.")
@@ -71,40 +72,22 @@ def cardinality_taken_for_width() -> Split:
 
 @wrong("list of triples", "There are d paths instead of C, as from a loop over the d channels of a group.")
 def loop_over_width() -> Split:
-    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
-        d = w2.shape[1]
-        return [(w1[g * d : g * d + d], w2[g * d : g * d + d], w3[:, g * d : g * d + d]) for g in range(d)]
-
-    return split_paths
+    return altered({"range(cardinality)": "range(width)"})
 
 
 @wrong("list of triples", "There are 32 paths, as in the paper, whatever the cardinality is.")
 def always_32() -> Split:
-    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
-        d = w2.shape[1]
-        return [(w1[g * d : g * d + d], w2[g * d : g * d + d], w3[:, g * d : g * d + d]) for g in range(32)]
-
-    return split_paths
+    return altered({"range(cardinality)": "range(32)"})
 
 
 @wrong("list of triples", "The first path is missing, as it is when the count starts at 1.")
 def first_path_missing() -> Split:
-    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
-        d = w2.shape[1]
-        return [(w1[g * d : g * d + d], w2[g * d : g * d + d], w3[:, g * d : g * d + d]) for g in range(1, cardinality)]
-
-    return split_paths
+    return altered({"range(cardinality)": "range(1, cardinality)"})
 
 
 @wrong("list of triples", "All weights stand in one flat list; each path's three belong into a triple.")
 def flat_list() -> Split:
-    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
-        paths = []
-        for path in zip(w1.chunk(cardinality), w2.chunk(cardinality), w3.chunk(cardinality, 1), strict=True):
-            paths += path
-        return paths
-
-    return split_paths
+    return altered({"append": "extend"})
 
 
 @wrong("list of triples", "The triples hold layers; the weights alone are asked for.")
@@ -124,31 +107,17 @@ def layers_for_weights() -> Split:
 
 @wrong("shape", "w3 is cut along its outputs, axis 0; a path's channels are its inputs, axis 1.")
 def w3_along_outputs() -> Split:
-    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
-        return [
-            (a, b, w3[g::cardinality])
-            for g, (a, b) in enumerate(zip(w1.chunk(cardinality), w2.chunk(cardinality), strict=True))
-        ]
-
-    return split_paths
+    return altered({"w3[:, own]": "w3[group::cardinality]"})
 
 
 @wrong("shape", "w1 stays whole, so each path squeezes the input into all the groups' channels.")
 def w1_whole() -> Split:
-    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
-        return [(w1, b, c) for b, c in zip(w2.chunk(cardinality), w3.chunk(cardinality, 1), strict=True)]
-
-    return split_paths
+    return altered({"w1[own]": "w1"})
 
 
 @wrong("shape", "w2 is cut along its inputs, which are a single group's already; its outputs are those of all groups.")
 def w2_along_inputs() -> Split:
-    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
-        d = w2.shape[1]
-        places = [slice(g * d, g * d + d) for g in range(cardinality)]
-        return [(w1[place], w2[:, place], w3[:, place]) for place in places]
-
-    return split_paths
+    return altered({"w2[own]": "w2[:, own]"})
 
 
 @wrong("shape", "The paths keep their full width, with zeros for the other groups; narrow ones are asked for.")
@@ -169,29 +138,17 @@ def masked_instead_of_cut() -> Split:
 
 @wrong("shape", "Each weight is one channel short: a slice such as g * d : (g + 1) * d leaves out its end already.")
 def slices_too_short() -> Split:
-    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
-        d = w2.shape[1]
-        places = [slice(g * d, (g + 1) * d - 1) for g in range(cardinality)]
-        return [(w1[place], w2[place], w3[:, place]) for place in places]
-
-    return split_paths
+    return altered({"(group + 1) * width": "(group + 1) * width - 1"})
 
 
 @wrong("shape", "The 1x1 weights lost their last two axes, so they are matrices and no convolutions.")
 def squeezed() -> Split:
-    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
-        thirds = w3.flatten(1).chunk(cardinality, 1)
-        return list(zip(w1.flatten(1).chunk(cardinality), w2.chunk(cardinality), thirds, strict=True))
-
-    return split_paths
+    return altered({"w1[own]": "w1[own].flatten(1)", "w3[:, own]": "w3[:, own].flatten(1)"})
 
 
 @wrong("shape", "The triples are in the wrong order: the first 1x1, the 3x3, the last 1x1 is asked for.")
 def triple_reversed() -> Split:
-    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
-        return list(zip(w3.chunk(cardinality, 1), w2.chunk(cardinality), w1.chunk(cardinality), strict=True))
-
-    return split_paths
+    return altered({"(w1[own], w2[own], w3[:, own])": "(w3[:, own], w2[own], w1[own])"})
 
 
 @wrong(
@@ -199,57 +156,32 @@ def triple_reversed() -> Split:
     "The width d is taken to be the block's input channels over C; it is the inner channels over C, as w2 has them.",
 )
 def width_from_input_channels() -> Split:
-    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
-        d = w1.shape[1] // cardinality
-        places = [slice(g * d, g * d + d) for g in range(cardinality)]
-        return [(w1[place], w2[place], w3[:, place]) for place in places]
-
-    return split_paths
+    return altered({"len(w1)": "w1.shape[1]"})
 
 
 @wrong("shape", "A group of one channel loses an axis of its w2, as squeeze() takes away axes of size 1.")
 def squeeze_with_one_channel() -> Split:
-    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
-        d = w2.shape[1]
-        middle = w2.view(cardinality, d, d, 3, 3).squeeze(1)
-        return [(w1[g * d : g * d + d], middle[g], w3[:, g * d : g * d + d]) for g in range(cardinality)]
-
-    return split_paths
+    return altered({"w2[own]": "w2[own].squeeze(1)"})
 
 
 @wrong("sum of paths", "Every C-th channel is taken (g::C); a group's channels lie side by side.")
 def interleaved() -> Split:
-    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
-        return [(w1[g::cardinality], w2[g::cardinality], w3[:, g::cardinality]) for g in range(cardinality)]
-
-    return split_paths
+    return altered({"slice(group * width, (group + 1) * width)": "slice(group, None, cardinality)"})
 
 
 @wrong("sum of paths", "Only w3 is cut in steps (g::C); its inputs lie side by side, as the outputs of w2 do.")
 def w3_interleaved() -> Split:
-    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
-        firsts = zip(w1.chunk(cardinality), w2.chunk(cardinality), strict=True)
-        return [(a, b, w3[:, g::cardinality]) for g, (a, b) in enumerate(firsts)]
-
-    return split_paths
+    return altered({"w3[:, own]": "w3[:, group::cardinality]"})
 
 
 @wrong("sum of paths", "Each path begins one channel, not one group, after the last: d is missing in g * d.")
 def moved_by_one_channel() -> Split:
-    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
-        d = w2.shape[1]
-        return [(w1[g : g + d], w2[g : g + d], w3[:, g : g + d]) for g in range(cardinality)]
-
-    return split_paths
+    return altered({"slice(group * width, (group + 1) * width)": "slice(group, group + width)"})
 
 
 @wrong("sum of paths", "All triples are the first group's.")
 def first_group_everywhere() -> Split:
-    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
-        d = w2.shape[1]
-        return [(w1[:d], w2[:d], w3[:, :d])] * cardinality
-
-    return split_paths
+    return altered({"slice(group * width, (group + 1) * width)": "slice(width)"})
 
 
 @wrong(
@@ -257,48 +189,27 @@ def first_group_everywhere() -> Split:
     "The sum of the paths is too small by a factor of C, as if they were averaged; it is a sum that is asked for.",
 )
 def averaged() -> Split:
-    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
-        thirds = (w3 / cardinality).chunk(cardinality, 1)
-        return list(zip(w1.chunk(cardinality), w2.chunk(cardinality), thirds, strict=True))
-
-    return split_paths
+    return altered({"w3[:, own]": "w3[:, own] / cardinality"})
 
 
 @wrong("sum of paths", "The 3x3 weights were transposed: a weight is (out, in, height, width) already.")
 def transposed() -> Split:
-    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
-        middle = [weight.transpose(0, 1) for weight in w2.chunk(cardinality)]
-        return list(zip(w1.chunk(cardinality), middle, w3.chunk(cardinality, 1), strict=True))
-
-    return split_paths
+    return altered({"w2[own]": "w2[own].transpose(0, 1)"})
 
 
 @wrong("sum of paths", "w3's parts go with the wrong paths: they come in the opposite order.")
 def w3_backwards() -> Split:
-    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
-        thirds = w3.chunk(cardinality, 1)[::-1]
-        return list(zip(w1.chunk(cardinality), w2.chunk(cardinality), thirds, strict=True))
-
-    return split_paths
+    return altered({"w3[:, own]": "w3.chunk(cardinality, 1)[-1 - group]"})
 
 
 @wrong("group order", "The paths come in the opposite order of the groups.")
 def backwards() -> Split:
-    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
-        d = w2.shape[1]
-        places = [slice(g * d, g * d + d) for g in reversed(range(cardinality))]
-        return [(w1[place], w2[place], w3[:, place]) for place in places]
-
-    return split_paths
+    return altered({"range(cardinality)": "reversed(range(cardinality))"})
 
 
 @wrong("group order", "The groups are counted from 1 on and the last one wraps around, so each path is one too far.")
 def one_too_far() -> Split:
-    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
-        parts = list(zip(w1.chunk(cardinality), w2.chunk(cardinality), w3.chunk(cardinality, 1), strict=True))
-        return [parts[g % cardinality] for g in range(1, cardinality + 1)]
-
-    return split_paths
+    return altered({"group in range(cardinality)": "group in (*range(1, cardinality), 0)"})
 
 
 W2_ALONG_INPUTS = "w2 is cut along its inputs, axis 1, which has only d entries; cut it along its outputs, axis 0."
@@ -366,18 +277,12 @@ def by_numpy() -> Split:
 
 @wrong("type", "The weights are turned into float32, whatever they were.")
 def turned_into_float32() -> Split:
-    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
-        return cut(w1.float(), w2.float(), w3.float(), cardinality)
-
-    return split_paths
+    return altered({"(w1[own], w2[own], w3[:, own])": "(w1[own].float(), w2[own].float(), w3[:, own].float())"})
 
 
 @wrong("type", "The weights are turned into float64, whatever they were.")
 def turned_into_float64() -> Split:
-    def split_paths(w1: Tensor, w2: Tensor, w3: Tensor, cardinality: int) -> list[Any]:
-        return cut(w1.double(), w2.double(), w3.double(), cardinality)
-
-    return split_paths
+    return altered({"(w1[own], w2[own], w3[:, own])": "(w1[own].double(), w2[own].double(), w3[:, own].double())"})
 
 
 @wrong("type", "Only w2 comes out in another type, float32, as that of torch.empty and torch.zeros is.")

@@ -1,49 +1,33 @@
 """Programs for ``training-loop``. Those with a wrong ``evaluate`` are :mod:`banks.accuracies`, beside a right loop."""
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from banks import Maker, accuracies, marked, right, wrong
+from banks import Maker, accuracies, marked, originals, right, wrong
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 Loss = Callable[[Tensor, Tensor], Tensor]
 Functions = tuple[Callable[..., Any], Callable[..., Any]]
 
 
-def good_train(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-    """Stands beside each wrong ``evaluate``."""
-    model.train()
-    total, count = 0.0, 0
-    for images, labels in batches:
-        optimizer.zero_grad()
-        loss = loss_fn(model(images), labels)
-        loss.backward()
-        optimizer.step()
-        total += loss.item() * labels.size(0)
-        count += labels.size(0)
-    return total / count
+# The original stands beside what is wrong or written differently.
+good_train, good_evaluate = originals.objects("training-loop", originals.source("training-loop"))
 
 
-def good_evaluate(model: nn.Module, batches: Batches) -> float:
-    """Stands beside each wrong ``train_one_epoch``."""
-    model.eval()
-    correct, count = 0, 0
-    with torch.no_grad():
-        for images, labels in batches:
-            correct += (model(images).argmax(dim=1) == labels).sum().item()
-            count += labels.size(0)
-    return correct / count
+def altered(changes: dict[str, str]) -> Functions:
+    """What :func:`banks.originals.altered` gives for this exercise."""
+    train_one_epoch, evaluate = originals.altered("training-loop", changes)
+    return train_one_epoch, evaluate
 
 
 def step(model: nn.Module, images: Tensor, labels: Tensor, optimizer: Optimizer, loss_fn: Loss) -> Tensor:
-    """A right step, for programs that are wrong elsewhere."""
+    """A right step, for loops that are written differently."""
     optimizer.zero_grad()
     loss = loss_fn(model(images), labels)
     loss.backward()
@@ -64,18 +48,7 @@ def unwritten() -> Functions:
 
 @wrong("train_one_epoch runs", "The loss is called with labels and outputs swapped: it is loss_fn(outputs, labels).")
 def loss_arguments_swapped() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        losses = 0.0
-        for images, labels in batches:
-            optimizer.zero_grad()
-            loss = loss_fn(labels, model(images))
-            loss.backward()
-            optimizer.step()
-            losses += loss.item()
-        return losses
-
-    return train_one_epoch, good_evaluate
+    return altered({"loss_fn(model(images), labels)": "loss_fn(labels, model(images))"})
 
 
 @wrong(
@@ -84,26 +57,12 @@ def loss_arguments_swapped() -> Functions:
     "size.",
 )
 def length_of_batches() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Sequence[Any], optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        total = 0.0
-        for images, labels in batches:
-            total += step(model, images, labels, optimizer, loss_fn).item()
-        return total / len(batches)
-
-    return train_one_epoch, good_evaluate
+    return altered({"loss.item() * len(images)": "loss.item()", "loss_sum / count": "loss_sum / len(batches)"})
 
 
 @wrong("train_one_epoch runs", "The number of images is read from batches.dataset, which only a DataLoader has.")
 def length_of_dataset() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Any, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        total = 0.0
-        for images, labels in batches:
-            total += step(model, images, labels, optimizer, loss_fn).item() * len(images)
-        return total / len(batches.dataset)
-
-    return train_one_epoch, good_evaluate
+    return altered({"loss_sum / count": "loss_sum / len(batches.dataset)"})
 
 
 @wrong("train_one_epoch runs", "next(batches) works on an iterator only; a for loop takes lists and loaders, too.")
@@ -128,18 +87,13 @@ def only_iterators() -> Functions:
     "batch's loss goes backward by itself.",
 )
 def backward_on_running_sum() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        total, count = torch.zeros(()), 0
-        for images, labels in batches:
-            optimizer.zero_grad()
-            total = total + loss_fn(model(images), labels) * len(images)
-            total.backward()
-            optimizer.step()
-            count += len(images)
-        return total.item() / count
-
-    return train_one_epoch, good_evaluate
+    return altered(
+        {
+            "loss.backward()": "loss_sum = loss_sum + loss * len(images)\nloss_sum.backward()",
+            "loss_sum += loss.item() * len(images)": "",
+            "loss_sum / count": "loss_sum.item() / count",
+        }
+    )
 
 
 @wrong(
@@ -148,14 +102,7 @@ def backward_on_running_sum() -> Functions:
     "model.train() often is missing, or comes too late.",
 )
 def no_training_mode() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        total, count = 0.0, 0
-        for images, labels in batches:
-            total += step(model, images, labels, optimizer, loss_fn).item() * len(images)
-            count += len(images)
-        return total / count
-
-    return train_one_epoch, good_evaluate
+    return altered({"model.train()": ""})
 
 
 @wrong(
@@ -163,15 +110,7 @@ def no_training_mode() -> Functions:
     "The first batch goes through in the old mode: model.train() comes too late, often at the end of the loop.",
 )
 def training_mode_too_late() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        total, count = 0.0, 0
-        for images, labels in batches:
-            total += step(model, images, labels, optimizer, loss_fn).item() * len(images)
-            count += len(images)
-            model.train()
-        return total / count
-
-    return train_one_epoch, good_evaluate
+    return altered({"model.train()": "", "optimizer.step()": "optimizer.step()\nmodel.train()"})
 
 
 @wrong(
@@ -179,15 +118,12 @@ def training_mode_too_late() -> Functions:
     "An iterator is used up before the model is called, as it is by counting its images first.",
 )
 def nothing_left_to_train_on() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        count = sum(len(labels) for _, labels in batches)
-        total = 0.0
-        for images, labels in batches:
-            total += step(model, images, labels, optimizer, loss_fn).item() * len(images)
-        return total / count
-
-    return train_one_epoch, good_evaluate
+    return altered(
+        {
+            "model.train()": "model.train()\nsize = sum(len(labels) for _, labels in batches)",
+            "loss_sum / count": "loss_sum / size",
+        }
+    )
 
 
 @wrong(
@@ -196,18 +132,7 @@ def nothing_left_to_train_on() -> Functions:
     "call.",
 )
 def gradients_kept() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        total, count = 0.0, 0
-        for images, labels in batches:
-            loss = loss_fn(model(images), labels)
-            loss.backward()
-            optimizer.step()
-            total += loss.item() * len(images)
-            count += len(images)
-        return total / count
-
-    return train_one_epoch, good_evaluate
+    return altered({"optimizer.zero_grad()": ""})
 
 
 @wrong(
@@ -216,19 +141,7 @@ def gradients_kept() -> Functions:
     "and step().",
 )
 def gradients_cleared_before_step() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        total, count = 0.0, 0
-        for images, labels in batches:
-            loss = loss_fn(model(images), labels)
-            loss.backward()
-            optimizer.zero_grad()
-            optimizer.step()
-            total += loss.item() * len(images)
-            count += len(images)
-        return total / count
-
-    return train_one_epoch, good_evaluate
+    return altered({"optimizer.zero_grad()": "loss.backward()", "loss.backward()": "optimizer.zero_grad()"})
 
 
 @wrong(
@@ -236,19 +149,7 @@ def gradients_cleared_before_step() -> Functions:
     "There is one step an epoch, with the last batch's gradients: often optimizer.step() stands behind the loop.",
 )
 def one_step_an_epoch() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        total, count = 0.0, 0
-        for images, labels in batches:
-            optimizer.zero_grad()
-            loss = loss_fn(model(images), labels)
-            loss.backward()
-            total += loss.item() * len(images)
-            count += len(images)
-        optimizer.step()
-        return total / count
-
-    return train_one_epoch, good_evaluate
+    return altered({"optimizer.step()": "", "return loss_sum / count": "optimizer.step()\nreturn loss_sum / count"})
 
 
 @wrong(
@@ -256,10 +157,7 @@ def one_step_an_epoch() -> Functions:
     "The loss is the plain cross-entropy, whatever loss_fn is given; loss_fn is the one to use.",
 )
 def loss_function_ignored() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        return good_train(model, batches, optimizer, F.cross_entropy)
-
-    return train_one_epoch, good_evaluate
+    return altered({"loss_fn(model(images), labels)": "nn.functional.cross_entropy(model(images), labels)"})
 
 
 @wrong(
@@ -268,19 +166,17 @@ def loss_function_ignored() -> Functions:
     "its decay and the steps before the call.",
 )
 def own_optimizer() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        mine = torch.optim.SGD(model.parameters(), lr=optimizer.param_groups[0]["lr"])
-        return good_train(model, batches, mine, loss_fn)
-
-    return train_one_epoch, good_evaluate
+    return altered(
+        {
+            "model.train()": "model.train()\n"
+            'optimizer = torch.optim.SGD(model.parameters(), lr=optimizer.param_groups[0]["lr"])'
+        }
+    )
 
 
 @wrong("weights", "The outputs go through a softmax first, but a loss such as the cross-entropy wants them raw.")
 def softmax_before_loss() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        return good_train(model, batches, optimizer, lambda outputs, labels: loss_fn(outputs.softmax(1), labels))
-
-    return train_one_epoch, good_evaluate
+    return altered({"loss_fn(model(images), labels)": "loss_fn(model(images).softmax(1), labels)"})
 
 
 @wrong(
@@ -288,33 +184,17 @@ def softmax_before_loss() -> Functions:
     "The epoch ends after its first batch; often `return` stands inside the loop.",
 )
 def returns_after_first_batch() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        total, count = 0.0, 0
-        for images, labels in batches:
-            total += step(model, images, labels, optimizer, loss_fn).item() * len(images)
-            count += len(images)
-            return total / count
-        return 0.0
-
-    return train_one_epoch, good_evaluate
+    return altered({"return loss_sum / count": "    return loss_sum / count"})
 
 
 @wrong("weights", "The batch's loss is multiplied by its size before backward, so the steps are too long.")
 def summed_loss_trained() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        total, count = 0.0, 0
-        for images, labels in batches:
-            optimizer.zero_grad()
-            loss = loss_fn(model(images), labels) * len(images)
-            loss.backward()
-            optimizer.step()
-            total += loss.item()
-            count += len(images)
-        return total / count
-
-    return train_one_epoch, good_evaluate
+    return altered(
+        {
+            "loss_fn(model(images), labels)": "loss_fn(model(images), labels) * len(images)",
+            "loss.item() * len(images)": "loss.item()",
+        }
+    )
 
 
 @wrong(
@@ -322,24 +202,12 @@ def summed_loss_trained() -> Functions:
     "Nothing is returned; what is printed can't be used any further.",
 )
 def loss_not_returned() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> None:
-        print(good_train(model, batches, optimizer, loss_fn))
-
-    return train_one_epoch, good_evaluate
+    return altered({"return loss_sum / count": "print(loss_sum / count)"})
 
 
 @wrong("a float", "What is returned is still a tensor; loss.item() makes a float of it.")
 def tensor_returned() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> Tensor:
-        model.train()
-        total, count = torch.zeros(()), 0
-        for images, labels in batches:
-            loss = step(model, images, labels, optimizer, loss_fn)
-            total += loss.detach() * len(images)
-            count += len(images)
-        return total / count
-
-    return train_one_epoch, good_evaluate
+    return altered({"loss.item()": "loss.detach()"})
 
 
 @wrong(
@@ -347,35 +215,23 @@ def tensor_returned() -> Functions:
     "It is the mean of the batches' losses, in which the images of a small batch count for more.",
 )
 def averaged_over_batches() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        losses = [step(model, images, labels, optimizer, loss_fn).item() for images, labels in batches]
-        return sum(losses) / len(losses)
-
-    return train_one_epoch, good_evaluate
+    return altered(
+        {
+            "loss_sum, count = 0.0, 0": "losses = []\ncount = 0",
+            "loss_sum += loss.item() * len(images)": "losses.append(loss.item())",
+            "loss_sum / count": "sum(losses) / len(losses)",
+        }
+    )
 
 
 @wrong("mean loss", "The losses are averages over a batch already, and are divided by the number of images once more.")
 def divided_twice() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        total, count = 0.0, 0
-        for images, labels in batches:
-            total += step(model, images, labels, optimizer, loss_fn).item()
-            count += len(images)
-        return total / count
-
-    return train_one_epoch, good_evaluate
+    return altered({"loss.item() * len(images)": "loss.item()"})
 
 
 @wrong("mean loss", "The sum over all images is returned, not the mean.")
 def sum_returned() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        pairs = [(step(model, *batch, optimizer, loss_fn).item(), len(batch[0])) for batch in batches]
-        return sum(loss * size for loss, size in pairs)
-
-    return train_one_epoch, good_evaluate
+    return altered({"loss_sum / count": "loss_sum"})
 
 
 @wrong(
@@ -383,14 +239,7 @@ def sum_returned() -> Functions:
     "Only the last batch's loss is returned.",
 )
 def last_loss_returned() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        loss = torch.zeros(())
-        for images, labels in batches:
-            loss = step(model, images, labels, optimizer, loss_fn)
-        return loss.item()
-
-    return train_one_epoch, good_evaluate
+    return altered({"loss_sum / count": "loss.item()"})
 
 
 @wrong(
@@ -398,30 +247,17 @@ def last_loss_returned() -> Functions:
     "Each loss is computed after its step; the one that the step came from is asked for.",
 )
 def loss_after_step() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        total, count = 0.0, 0
-        for images, labels in batches:
-            step(model, images, labels, optimizer, loss_fn)
-            total += loss_fn(model(images), labels).item() * len(images)
-            count += len(images)
-        return total / count
-
-    return train_one_epoch, good_evaluate
+    return altered({"loss.item()": "loss_fn(model(images), labels).item()"})
 
 
 @wrong("mean loss", "All batches are taken to be as large as the first one.")
 def first_size_for_all() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        total, count, size = 0.0, 0, 0
-        for images, labels in batches:
-            size = size or len(images)
-            total += step(model, images, labels, optimizer, loss_fn).item() * size
-            count += len(images)
-        return total / count
-
-    return train_one_epoch, good_evaluate
+    return altered(
+        {
+            "loss_sum, count = 0.0, 0": "loss_sum, count, size = 0.0, 0, 0",
+            "loss_sum += loss.item() * len(images)": "size = size or len(images)\nloss_sum += loss.item() * size",
+        }
+    )
 
 
 @wrong(
@@ -429,19 +265,7 @@ def first_size_for_all() -> Functions:
     "Gradients from before the call enter the first step: they are cleared after a step, but not before the first.",
 )
 def cleared_after_the_step_only() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        total, count = 0.0, 0
-        for images, labels in batches:
-            loss = loss_fn(model(images), labels)
-            loss.backward()
-            optimizer.step()
-            optimizer.zero_grad()
-            total += loss.item() * len(images)
-            count += len(images)
-        return total / count
-
-    return train_one_epoch, good_evaluate
+    return altered({"optimizer.zero_grad()": "", "optimizer.step()": "optimizer.step()\noptimizer.zero_grad()"})
 
 
 @wrong(
@@ -450,64 +274,24 @@ def cleared_after_the_step_only() -> Functions:
     "zero_grad() stands between backward() and step().",
 )
 def gradients_zeroed_before_step() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        total, count = 0.0, 0
-        for images, labels in batches:
-            loss = loss_fn(model(images), labels)
-            loss.backward()
-            optimizer.zero_grad(set_to_none=False)
-            optimizer.step()
-            total += loss.item() * len(images)
-            count += len(images)
-        return total / count
-
-    return train_one_epoch, good_evaluate
+    return altered(
+        {"optimizer.zero_grad()": "loss.backward()", "loss.backward()": "optimizer.zero_grad(set_to_none=False)"}
+    )
 
 
 @wrong("weights", "The given optimizer takes no step, and nothing else moves the weights: step() is missing.")
 def no_step() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        total, count = 0.0, 0
-        for images, labels in batches:
-            optimizer.zero_grad()
-            loss = loss_fn(model(images), labels)
-            loss.backward()
-            total += loss.item() * len(images)
-            count += len(images)
-        return total / count
-
-    return train_one_epoch, good_evaluate
+    return altered({"optimizer.step()": ""})
 
 
 @wrong("weights", "No gradient is computed before the steps, so the weights never move: backward() is missing.")
 def no_backward() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        total, count = 0.0, 0
-        for images, labels in batches:
-            optimizer.zero_grad()
-            loss = loss_fn(model(images), labels)
-            optimizer.step()
-            total += loss.item() * len(images)
-            count += len(images)
-        return total / count
-
-    return train_one_epoch, good_evaluate
+    return altered({"loss.backward()": ""})
 
 
 @wrong("weights", "No gradient is computed and no step taken, so the weights never move.")
 def neither_backward_nor_step() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        total, count = 0.0, 0
-        for images, labels in batches:
-            total += loss_fn(model(images), labels).item() * len(images)
-            count += len(images)
-        return total / count
-
-    return train_one_epoch, good_evaluate
+    return altered({"optimizer.zero_grad()": "", "loss.backward()": "", "optimizer.step()": ""})
 
 
 @wrong("weights", "A copy of the model is called, and the given optimizer can't move the copy's weights.")
@@ -533,79 +317,42 @@ def copy_trained() -> Functions:
     "before the call.",
 )
 def same_optimizer_made_anew() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        return good_train(model, batches, type(optimizer)(model.parameters(), **optimizer.defaults), loss_fn)
-
-    return train_one_epoch, good_evaluate
+    return altered(
+        {"model.train()": "model.train()\noptimizer = type(optimizer)(model.parameters(), **optimizer.defaults)"}
+    )
 
 
 @wrong("weights", "Long gradients are cut down to a norm of 1 before the step; they are to be used as they are.")
 def gradients_clipped() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        total, count = 0.0, 0
-        for images, labels in batches:
-            optimizer.zero_grad()
-            loss = loss_fn(model(images), labels)
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            total += loss.item() * len(images)
-            count += len(images)
-        return total / count
-
-    return train_one_epoch, good_evaluate
+    return altered({"loss.backward()": "loss.backward()\nnn.utils.clip_grad_norm_(model.parameters(), 1.0)"})
 
 
 @wrong("weights", "Two steps are taken for each batch, along one gradient.")
 def stepped_twice() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        total, count = 0.0, 0
-        for images, labels in batches:
-            loss = step(model, images, labels, optimizer, loss_fn)
-            optimizer.step()
-            total += loss.item() * len(images)
-            count += len(images)
-        return total / count
-
-    return train_one_epoch, good_evaluate
+    return altered({"optimizer.step()": "optimizer.step()\noptimizer.step()"})
 
 
 @wrong("weights", "A step is taken after every second batch only, with the gradients of two.")
 def two_batches_a_step() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        optimizer.zero_grad()
-        total, count = 0.0, 0
-        for place, (images, labels) in enumerate(batches):
-            loss = loss_fn(model(images), labels)
-            loss.backward()
-            if place % 2 == 1:
-                optimizer.step()
-                optimizer.zero_grad()
-            total += loss.item() * len(images)
-            count += len(images)
-        return total / count
-
-    return train_one_epoch, good_evaluate
+    return altered(
+        {
+            "loss_sum, count = 0.0, 0": "loss_sum, count, place = 0.0, 0, 0",
+            "optimizer.zero_grad()": "if place % 2 == 0:\n    optimizer.zero_grad()",
+            "optimizer.step()": "if place % 2 == 1:\n    optimizer.step()\nplace += 1",
+        }
+    )
 
 
 @wrong("weights", "There is one step an epoch, with the gradients of all batches added up.")
 def one_step_with_all_gradients() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        optimizer.zero_grad()
-        total, count = 0.0, 0
-        for images, labels in batches:
-            loss = loss_fn(model(images), labels)
-            loss.backward()
-            total += loss.item() * len(images)
-            count += len(images)
-        optimizer.step()
-        return total / count
-
-    return train_one_epoch, good_evaluate
+    return altered(
+        {
+            "model.train()": "model.train()\noptimizer.zero_grad()",
+            "optimizer.zero_grad()": "",
+            "optimizer.step()": "",
+            "return loss_sum / count": "optimizer.step()\nreturn loss_sum / count",
+        }
+    )
 
 
 @wrong("weights", "All batches are gone through twice, which is two epochs.")
@@ -618,18 +365,12 @@ def two_epochs() -> Functions:
 
 @wrong("weights", "A batch of one image is left out; it is a batch like all others.")
 def single_images_left_out() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        return good_train(model, (batch for batch in batches if len(batch[0]) > 1), optimizer, loss_fn)
-
-    return train_one_epoch, good_evaluate
+    return altered({"loss = loss_fn(": "if len(images) == 1:\n    continue\nloss = loss_fn("})
 
 
 @wrong("weights", "Random numbers are drawn, although nothing that is asked for depends on chance.")
 def batches_skipped_by_chance() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        return good_train(model, (batch for batch in batches if torch.rand(()) > 1e-9), optimizer, loss_fn)
-
-    return train_one_epoch, good_evaluate
+    return altered({"loss = loss_fn(": "if torch.rand(()) <= 1e-9:\n    continue\nloss = loss_fn("})
 
 
 @wrong(
@@ -637,10 +378,7 @@ def batches_skipped_by_chance() -> Functions:
     "The images are turned into float32, as by float(), although the model may be of another type.",
 )
 def images_turned_into_float32() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        return good_train(model, ((images.float(), labels) for images, labels in batches), optimizer, loss_fn)
-
-    return train_one_epoch, good_evaluate
+    return altered({"loss_fn(model(images), labels)": "loss_fn(model(images.float()), labels)"})
 
 
 @wrong(
@@ -649,54 +387,27 @@ def images_turned_into_float32() -> Functions:
     "go back through.",
 )
 def trained_without_gradients() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        with torch.no_grad():
-            return good_train(model, batches, optimizer, loss_fn)
-
-    return train_one_epoch, good_evaluate
+    return altered({"def train_one_epoch(": "@torch.no_grad()\ndef train_one_epoch("})
 
 
 @wrong("training mode", "Only the first batch is in training mode; often model.eval() stands inside the loop.")
 def evaluated_in_between() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        total, count = 0.0, 0
-        for images, labels in batches:
-            total += step(model, images, labels, optimizer, loss_fn).item() * len(images)
-            count += len(images)
-            model.eval()
-        return total / count
-
-    return train_one_epoch, good_evaluate
+    return altered({"optimizer.step()": "optimizer.step()\nmodel.eval()"})
 
 
 @wrong("training mode", "Only the outermost module's flag is set; model.train() reaches all layers.")
 def flag_set_by_hand() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.training = True
-        total, count = 0.0, 0
-        for images, labels in batches:
-            total += step(model, images, labels, optimizer, loss_fn).item() * len(images)
-            count += len(images)
-        return total / count
-
-    return train_one_epoch, good_evaluate
+    return altered({"model.train()": "model.training = True"})
 
 
 @wrong("training mode", "BN is kept in evaluation mode while the rest is trained, so its running statistics stay.")
 def bn_frozen() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        for module in model.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eval()
-        total, count = 0.0, 0
-        for images, labels in batches:
-            total += step(model, images, labels, optimizer, loss_fn).item() * len(images)
-            count += len(images)
-        return total / count
-
-    return train_one_epoch, good_evaluate
+    return altered(
+        {
+            "model.train()": "model.train()\n"
+            "for module in model.modules():\n    if isinstance(module, nn.BatchNorm2d):\n        module.eval()"
+        }
+    )
 
 
 @wrong("weights", "The weights are nearly right: something small moves them beside the steps, or rounds them.")
@@ -713,13 +424,12 @@ def shrunk_after_the_epoch() -> Functions:
 
 @wrong("in turns", "train_one_epoch leaves the parameters frozen.")
 def frozen_after_training() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.requires_grad_(True)
-        loss = good_train(model, batches, optimizer, loss_fn)
-        model.requires_grad_(False)
-        return loss
-
-    return train_one_epoch, good_evaluate
+    return altered(
+        {
+            "model.train()": "model.train().requires_grad_(True)",
+            "return loss_sum / count": "model.requires_grad_(False)\nreturn loss_sum / count",
+        }
+    )
 
 
 @wrong("a float", "What is returned is a NumPy number of 32 bits, which is no Python float; float() makes one of it.")
@@ -732,10 +442,7 @@ def numpy_loss_returned() -> Functions:
 
 @wrong("mean loss", "The value is nearly right, so it has probably been rounded; it is asked for with all its digits.")
 def loss_rounded() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        return round(good_train(model, batches, optimizer, loss_fn), 2)
-
-    return train_one_epoch, good_evaluate
+    return altered({"loss_sum / count": "round(loss_sum / count, 2)"})
 
 
 @wrong(
@@ -743,17 +450,7 @@ def loss_rounded() -> Functions:
     "Each batch goes through the model a second time in training mode, which moves BN's running statistics again.",
 )
 def passed_twice() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        model.train()
-        total, count = 0.0, 0
-        for images, labels in batches:
-            with torch.no_grad():
-                total += loss_fn(model(images), labels).item() * len(images)
-            step(model, images, labels, optimizer, loss_fn)
-            count += len(images)
-        return total / count
-
-    return train_one_epoch, good_evaluate
+    return altered({"loss = loss_fn(": "with torch.no_grad():\n    model(images)\nloss = loss_fn("})
 
 
 @wrong("running statistics", "BN's running statistics are set back to their first values before the batches come.")
@@ -769,13 +466,12 @@ def statistics_reset() -> Functions:
 
 @wrong("in turns", "train_one_epoch leaves the recording of gradients switched off.")
 def gradients_off_after_training() -> Functions:
-    def train_one_epoch(model: nn.Module, batches: Batches, optimizer: Optimizer, loss_fn: Loss) -> float:
-        torch.set_grad_enabled(True)
-        loss = good_train(model, batches, optimizer, loss_fn)
-        torch.set_grad_enabled(False)
-        return loss
-
-    return train_one_epoch, good_evaluate
+    return altered(
+        {
+            "model.train()": "torch.set_grad_enabled(True)\nmodel.train()",
+            "return loss_sum / count": "torch.set_grad_enabled(False)\nreturn loss_sum / count",
+        }
+    )
 
 
 @wrong(
@@ -784,13 +480,7 @@ def gradients_off_after_training() -> Functions:
     "accuracies.",
 )
 def evaluate_asks_length() -> Functions:
-    def evaluate(model: nn.Module, batches: Sequence[Any]) -> float:
-        model.eval()
-        with torch.no_grad():
-            shares = [(model(images).argmax(1) == labels).float().mean().item() for images, labels in batches]
-        return sum(shares) / len(batches)
-
-    return good_train, evaluate
+    return altered({"labels).sum()": "labels).float().mean()", "correct / count": "correct / len(batches)"})
 
 
 @right
