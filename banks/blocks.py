@@ -66,6 +66,11 @@ def replaced(base: Base, kind: type[nn.Module], make: Callable[..., nn.Module]) 
     return changed(base, change)
 
 
+def with_bias(conv: nn.Conv2d) -> nn.Conv2d:
+    """A convolution of the same shape, with a bias."""
+    return nn.Conv2d(conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride, conv.padding)  # pyright: ignore
+
+
 def norms_with(base: Base, **options: float) -> Base:
     """The block, whose BNs have these attributes."""
 
@@ -127,6 +132,56 @@ def output_always_float32(base: Base) -> Base:
     class Own(base):
         def forward(self, x: Tensor) -> Tensor:
             return super().forward(x).float()
+
+    return Own
+
+
+@wrong("input kept", "The input is changed in training: only in evaluation mode does forward leave it as it was.")
+def input_changed_in_training(base: Base) -> Base:
+    class Own(base):
+        def forward(self, x: Tensor) -> Tensor:
+            out = super().forward(x)
+            if self.training:
+                x.data.relu_()
+            return out
+
+    return Own
+
+
+@wrong("details", "A tensor is made on the CPU whatever the input's device is, so that a GPU can't add it.")
+def zeros_on_the_cpu(base: Base) -> Base:
+    class Own(base):
+        def branch(self, x: Tensor) -> Tensor:
+            out = super().branch(x)
+            return out + torch.zeros(out.shape, dtype=out.dtype)
+
+    return Own
+
+
+@right
+def passes_counted(base: Base) -> Base:
+    class Own(base):
+        def __init__(self, *args: int) -> None:
+            super().__init__(*args)
+            self.register_buffer("passes", torch.tensor(0))
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.passes += 1
+            return super().forward(x)
+
+    return Own
+
+
+@review
+def steps_counted_as_a_statistic_would_be(base: Base) -> Base:
+    class Own(base):
+        def __init__(self, *args: int) -> None:
+            super().__init__(*args)
+            self.register_buffer("steps", torch.zeros(1))
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.steps += self.training
+            return super().forward(x)
 
     return Own
 

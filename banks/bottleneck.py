@@ -22,6 +22,11 @@ def called(block: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
 SHARED = bottlenecks.shared((bottlenecks, projections, bottleneck_layouts), called, {})
 
 
+@wrong("shape", "The output always has 12 channels: mid_channels is never read.")
+def mid_channels_ignored() -> Callable[..., nn.Module]:
+    return lambda in_channels, mid_channels, stride=1: Block(in_channels, 3, 12, stride)
+
+
 @wrong("builds", "The stride has no default: Bottleneck(64, 16) must work, too.")
 def stride_without_default() -> Callable[..., nn.Module]:
     def make(in_channels: int, mid_channels: int, stride: int) -> nn.Module:

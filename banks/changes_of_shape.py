@@ -51,6 +51,17 @@ RULES: dict[str, tuple[Rule, str, str]] = {
         "shape",
         "The projection is missing where the channels change without being doubled and the stride is 1.",
     ),
+    "projection_where_channels_double_at_least": (
+        lambda inputs, outputs, stride: stride != 1 or outputs < inputs or outputs >= 2 * inputs,
+        "shape",
+        MISSING.format(where="the channels become more, but less than twice as many, and the stride is 1"),
+    ),
+    "numbers_compared_as_objects": (
+        lambda inputs, outputs, stride: stride != 1 or inputs is not outputs,
+        "parameter count",
+        "Wide blocks get a projection that they don't need: `is not` asks whether two numbers are one object, and "
+        "large ones seldom are.",
+    ),
     "one_channel_broadcast": (
         lambda inputs, outputs, stride: stride != 1 or inputs not in (1, outputs),
         "parameter count",

@@ -49,6 +49,11 @@ def with_3x3(made: Callable[[int, int], nn.Module]) -> type[Block]:
     return Own
 
 
+@wrong("shape", "The groups are given in the place of the stride, so that the map shrinks and the 3x3 isn't grouped.")
+def groups_as_stride() -> Callable[..., nn.Module]:
+    return called(with_3x3(lambda width, groups: conv(width, width, 3, groups)))
+
+
 @wrong("builds", "The 3x3 gives one group's channels, which the groups then don't divide: it must keep `width`.")
 def output_of_one_group() -> Callable[..., nn.Module]:
     return called(with_3x3(lambda width, groups: conv(width, width // groups, 3, 1, groups)))

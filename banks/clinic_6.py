@@ -108,6 +108,15 @@ def no_shortcut() -> type[nn.Module]:
     return Block
 
 
+@wrong("gradients", "The branch's input is detached, so the input's gradient comes back through the shortcut alone.")
+def branch_detached() -> type[nn.Module]:
+    class Block(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return x + self.branch(x.detach())
+
+    return Block
+
+
 @wrong("silenced branch", "The shortcut is detached, or made under no_grad, so no gradient goes through it.")
 def detached() -> type[nn.Module]:
     class Block(Base):

@@ -155,6 +155,11 @@ def third_bn() -> type[nn.Module]:
     return Block
 
 
+@wrong("parameter count", "All convolutions have a bias, the projection's, too; none on this sheet has one.")
+def all_biases() -> type[nn.Module]:
+    return blocks.replaced(Base, nn.Conv2d, blocks.with_bias)
+
+
 @wrong("parameter count", "Both 3x3 convolutions have a bias.")
 def biases() -> type[nn.Module]:
     class Block(Base):

@@ -75,6 +75,20 @@ def projection_to_fewer_channels_alone() -> type[Block]:
     return where(lambda inputs, outputs, stride: stride != 1 or inputs > outputs)
 
 
+@wrong("shape", "At stride 1 nothing is projected where the channels become more, but less than twice as many.")
+def projection_to_double_at_least() -> type[Block]:
+    return where(lambda inputs, outputs, stride: stride != 1 or outputs // inputs != 1)
+
+
+@wrong(
+    "parameter count",
+    "Wide blocks get a projection that they don't need: `is not` asks whether two numbers are one object, and large "
+    "ones seldom are.",
+)
+def numbers_compared_as_objects() -> type[Block]:
+    return where(lambda inputs, outputs, stride: stride != 1 or inputs is not outputs)
+
+
 @wrong("shape", "At stride 1 a projection is made only where the channels double or halve: any change needs it.")
 def projection_to_double_alone() -> type[Block]:
     return where(lambda inputs, outputs, stride: stride != 1 or inputs in (2 * outputs, outputs / 2))

@@ -139,6 +139,41 @@ def stride_on_both() -> type[nn.Module]:
     return Block
 
 
+@wrong("shape", "The first 3x3 convolution lacks its padding, so that the branch's map comes out too small.")
+def first_convolution_unpadded() -> type[nn.Module]:
+    class Block(Base):
+        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+            super().__init__(in_channels, out_channels, stride)
+            self.conv1.padding = (0, 0)
+
+    return Block
+
+
+@wrong("shape", "The second 3x3 takes in_channels, but what reaches it has out_channels already.")
+def second_convolution_from_the_input() -> type[nn.Module]:
+    class Block(Base):
+        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+            super().__init__(in_channels, out_channels, stride)
+            self.conv2 = nn.Conv2d(in_channels, out_channels, 3, 1, 1, bias=False)
+
+    return Block
+
+
+@wrong("shape", "The first BN has in_channels, but the convolution before it puts out out_channels.")
+def first_norm_as_wide_as_the_input() -> type[nn.Module]:
+    class Block(Base):
+        def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+            super().__init__(in_channels, out_channels, stride)
+            self.bn1 = nn.BatchNorm2d(in_channels)
+
+    return Block
+
+
+@wrong("parameter count", "All convolutions have a bias, the projection's, too; none on this sheet has one.")
+def all_biases() -> type[nn.Module]:
+    return blocks.replaced(Base, nn.Conv2d, blocks.with_bias)
+
+
 @wrong("parameter count", "The convolutions have a bias, which the BN behind them makes useless.")
 def biases() -> type[nn.Module]:
     class Block(Base):

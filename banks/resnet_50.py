@@ -163,7 +163,7 @@ def average_over_7x7() -> type[nn.Module]:
     return Net
 
 
-@wrong("shape", "`squeeze()` drops the batch's axis, too, when the batch is a single image.")
+@wrong("shape", "The batch's axis is dropped, too, when the batch is a single image, often by `squeeze()`.")
 def squeezed() -> type[nn.Module]:
     class Net(Base):
         def forward(self, x: Tensor) -> Tensor:

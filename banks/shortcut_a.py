@@ -196,6 +196,35 @@ def ones() -> type[nn.Module]:
     return Shortcut
 
 
+@wrong("input kept", "The input is overwritten once the output is made.")
+def input_overwritten() -> type[nn.Module]:
+    class Shortcut(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            y = super().forward(x).clone()
+            x.detach().zero_()
+            return y
+
+    return Shortcut
+
+
+@wrong("output in training", "forward draws random numbers, which nothing asks for.")
+def drawn() -> type[nn.Module]:
+    class Shortcut(Base):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x) if torch.rand(()) < 2 else x
+
+    return Shortcut
+
+
+@wrong("output in evaluation", "In evaluation mode the pixels are averaged; option A picks every stride-th one.")
+def averaged_in_evaluation() -> type[nn.Module]:
+    class Shortcut(Base):
+        def pick(self, x: Tensor) -> Tensor:
+            return super().pick(x) if self.training else F.avg_pool2d(x, self.stride, ceil_mode=True)
+
+    return Shortcut
+
+
 @wrong("kept pixels", "The pixels are averaged; option A picks every stride-th one.")
 def averaged() -> type[nn.Module]:
     class Shortcut(Base):

@@ -143,6 +143,17 @@ def other_depths_accepted(base: type[Net]) -> type[nn.Module]:
     return Own
 
 
+@wrong("parameter count", "Only the paper's depths are accepted; any depth with a whole (depth - 2) / 6 is right.")
+def depths_of_the_paper_alone(base: type[Net]) -> type[nn.Module]:
+    class Own(base):
+        def count(self, depth: int) -> int:
+            if depth not in (8, 20, 32, 44, 56, 110):
+                raise ValueError("no such net")
+            return super().count(depth)
+
+    return Own
+
+
 @wrong("refuses", "Every even depth from 8 on is accepted; (depth - 2) / 6 must be whole.")
 def even_depths_accepted(base: type[Net]) -> type[nn.Module]:
     class Own(base):
@@ -195,7 +206,7 @@ def in_channels_ignored(base: type[Net]) -> type[nn.Module]:
     return Own
 
 
-@wrong("shape", "`squeeze()` drops the batch's axis, too, when the batch is a single image.")
+@wrong("shape", "The batch's axis is dropped, too, when the batch is a single image, often by `squeeze()`.")
 def squeezed(base: type[Net]) -> type[nn.Module]:
     class Own(base):
         def pool(self, x: Tensor) -> Tensor:
@@ -375,6 +386,7 @@ OF_OTHER_ARGUMENTS = (  # those about a depth and about the images' channels, wh
     "even_depths_accepted",
     "negative_n_accepted",
     "depths_of_three_accepted",
+    "depths_of_the_paper_alone",
     "colour_by_default",
     "in_channels_ignored",
 )

@@ -137,6 +137,22 @@ def gradients_kept() -> Functions:
 
 @wrong(
     "weights",
+    "Gradients are cleared once, before the first step, so each step also follows those of the batches before it.",
+)
+def gradients_cleared_once() -> Functions:
+    return altered({"model.train()": "model.train()\noptimizer.zero_grad()", "optimizer.zero_grad()": ""})
+
+
+@wrong(
+    "training mode",
+    "Whether the model's parts are in training mode is taken from the model's own flag; model.train() sets them all.",
+)
+def parts_left_in_evaluation() -> Functions:
+    return altered({"model.train()": "model.training or model.train()"})
+
+
+@wrong(
+    "weights",
     "The gradients are gone when the step comes, so no weight moves: often zero_grad() stands between backward() "
     "and step().",
 )

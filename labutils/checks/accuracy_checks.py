@@ -49,7 +49,7 @@ def share(exam: Exam, case: Case) -> str:
     if not math.isclose(seen["accuracy"], expected, rel_tol=0, abs_tol=EXACT):
         return f"expected the accuracy {expected:.6f}, got {seen['accuracy']:.6f}"
     if seen["drew"]:
-        return f"{exam.exercise.names[-1]} drew random numbers, so that it may do something else at another time"
+        return f"{exam.exercise.names[-1]} drew random numbers or set their seed, on which what follows may depend"
     return ""
 
 

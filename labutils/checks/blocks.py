@@ -11,13 +11,19 @@ SIZES = ((7, 5), (6, 6), (5, 8), (4, 9))
 
 
 def grid(
-    name: str, equal: tuple[int, ...], double: tuple[int, ...], fewer: tuple[int, ...], more: tuple[int, ...]
+    name: str,
+    equal: tuple[int, ...],
+    double: tuple[int, ...],
+    fewer: tuple[int, ...],
+    more: tuple[int, ...],
+    some_more: tuple[int, ...],
 ) -> tuple[Case, ...]:
     """Cases for the block ``name(*args, stride=1)``, whose first argument is the number of channels before it.
 
     After the block there are equally many channels, twice as many, fewer, and otherwise more. Each of these comes at
-    the strides 1, 2 and 3, on maps (N, C, H, W) of even and odd sizes; then a stride of 1 written out, one channel,
-    which PyTorch would broadcast, maps of one pixel, and one image. In the first case nothing changes the shape.
+    the strides 1, 2 and 3, on maps (N, C, H, W) of even and odd sizes; then a stride of 1 written out, less than twice
+    as many channels, one channel, which PyTorch would broadcast, maps of one pixel, and one image. In the first case
+    nothing changes the shape.
     Each stands for a kind of arguments, whether or not a known program fails at it alone.
     """
 
@@ -33,6 +39,7 @@ def grid(
     ]
     special = (
         case((*equal, 1), 2, (3, 9)),
+        case(some_more, 2, (4, 5)),
         case((1, *more[1:]), 2, (5, 4)),
         case(more, 3, (1, 1), "on a map of one pixel"),
         case((*equal, 2), 3, (1, 1), "on a map of one pixel"),
@@ -48,6 +55,7 @@ def exercise(
     reference: Callable[..., nn.Module],
     cases: tuple[Case, ...],
     *,
+    wide: tuple[int, ...] = (),
     shapes: str,
     count: str,
     shortcut: str,
@@ -58,6 +66,8 @@ def exercise(
     all_or_nothing: bool = False,
 ) -> Exercise:
     """The exercise that asks for the block ``name``. In the first case, its shortcut is the input itself.
+
+    ``wide`` are the arguments of a wide block that changes no shape, whose parameters are counted as well.
 
     ``shapes``, ``count``, ``shortcut`` and ``numerics`` say again what is asked for: of the output's shape, of the
     parameters, of what is added to the branch, and of the order of all. ``silent`` is the output without the branch.
@@ -70,7 +80,7 @@ def exercise(
     checks = (
         module_checks.builds(),
         module_checks.shape(0, shapes),
-        module_checks.count(1, count),
+        module_checks.count(1, count, (*cases, *([Case(wide, (2, wide[0], 2, 2), explanatory=True)] if wide else []))),
         module_checks.input_kept(1, first),
         module_checks.own_weights(1, two),
         module_checks.silenced(1, silent, shortcut, first),

@@ -5,7 +5,7 @@ from torch import Tensor
 
 TOLERANCE = 1e-3  # relative to the largest expected value; float32 rounding stays below a tenth of it
 PRECISE = 1e-4  # the same for statistics, which are averages in float32
-EXACT = 1e-5  # the same where float64 was computed
+EXACT = 1e-7  # the same where float64 was computed
 
 
 def difference(seen: Tensor | list[float], expected: Tensor | list[float], tolerance: float = TOLERANCE) -> str:

@@ -8,6 +8,7 @@ from labutils.checks.engine import Case, Check, Exercise
 SMALL = Case((8,), (2, 1, 9, 9))
 OTHER = Case((20, 7, 3, 4), (3, 3, 12, 6), explanatory=True)
 DEEP = Case((56, 5, 2, 2), (2, 2, 5, 4))
+COUNTED = Case((14,), (1, 1, 8, 8), explanatory=True)  # a depth that the paper has no net of
 REFUSED = (Case((10,)), Case((11,)), Case((2,)), Case((-4,)))
 DEPTH = "A depth is right if (depth - 2) / 6 is whole and at least 1. __init__ raises ValueError for any other."
 
@@ -36,7 +37,7 @@ def exercise(
         module_checks.builds(),
         module_checks.refuses(1, REFUSED, DEPTH),
         module_checks.shape(0, shapes),
-        module_checks.count(1, count),
+        module_checks.count(1, count, (SMALL, OTHER, one_image, DEEP, COUNTED)),
         shortcuts,
         module_checks.map_sizes(0, maps, (SMALL, OTHER)),
         *nets.numeric_checks(numerics, SMALL, (SMALL, OTHER, DEEP)),

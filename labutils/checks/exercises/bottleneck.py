@@ -8,7 +8,8 @@ EXERCISE = blocks.exercise(
     "03-bottleneck",
     "Bottleneck",
     models.Bottleneck,
-    blocks.grid("Bottleneck", equal=(12, 3), double=(6, 3), fewer=(15, 3), more=(3, 3)),
+    blocks.grid("Bottleneck", equal=(12, 3), double=(8, 4), fewer=(15, 2), more=(3, 3), some_more=(15, 5)),
+    wide=(400, 100),
     shapes="The output has 4 x mid_channels channels, and its height and width are H / stride and W / stride, rounded "
     "up. Branch and shortcut have this shape both.",
     count="A 1x1 and a 3x3 convolution to mid_channels and a 1x1 to 4 x mid_channels, with a BN after each; a 1x1 "

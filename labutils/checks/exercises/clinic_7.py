@@ -8,7 +8,8 @@ EXERCISE = blocks.exercise(
     "05-bug-clinic",
     "WideningBlock",
     models.BasicBlock,
-    blocks.grid("WideningBlock", equal=(8, 8), double=(6, 12), fewer=(9, 6), more=(4, 10)),
+    blocks.grid("WideningBlock", equal=(8, 8), double=(6, 12), fewer=(9, 6), more=(4, 10), some_more=(6, 9)),
+    wide=(260, 260),
     shapes="The output has out_channels channels, and its height and width are H / stride and W / stride, rounded up. "
     "Branch and shortcut have this shape both.",
     count="The projection, a 1x1 with BN, is there where the stride is not 1 or the channels differ, and nowhere "

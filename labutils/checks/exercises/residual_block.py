@@ -8,7 +8,8 @@ EXERCISE = blocks.exercise(
     "01-residual-block",
     "BasicBlock",
     models.BasicBlock,
-    blocks.grid("BasicBlock", equal=(8, 8), double=(6, 12), fewer=(9, 6), more=(4, 10)),
+    blocks.grid("BasicBlock", equal=(8, 8), double=(6, 12), fewer=(9, 6), more=(4, 10), some_more=(6, 9)),
+    wide=(260, 260),
     shapes="The output has out_channels channels, and its height and width are H / stride and W / stride, rounded up. "
     "Branch and shortcut have this shape both.",
     count="Two 3x3 convolutions without bias and two BNs; a 1x1 with BN on the shortcut if and only if the stride is "

@@ -7,7 +7,15 @@ EXERCISE = blocks.exercise(
     "04-resnext",
     "ResNeXtBlock",
     references.ResNeXtBlock,
-    blocks.grid("ResNeXtBlock", equal=(8, 8, 3, 4), double=(5, 10, 2, 6), fewer=(6, 4, 3, 2), more=(4, 10, 1, 6)),
+    blocks.grid(
+        "ResNeXtBlock",
+        equal=(8, 8, 3, 4),
+        double=(5, 10, 2, 6),
+        fewer=(6, 4, 3, 2),
+        more=(4, 10, 1, 6),
+        some_more=(6, 9, 2, 3),
+    ),
+    wide=(300, 300, 3, 2),
     shapes="The output has out_channels channels, and its height and width are H / stride and W / stride, rounded up. "
     "Branch and shortcut have this shape both.",
     count="Inside are cardinality x group_width channels. The 3x3 alone is grouped, in cardinality groups. A BN "

@@ -37,7 +37,7 @@ def _weights(exam: Exam, case: Case) -> str:
         found = "other weights" if seen["moved"] else "weights that did not move"
         return f"expected the weights to which one step a batch leads, got {found}{_where(seen, expected)}"
     if seen["drew"]:
-        return "train_one_epoch drew random numbers, so that it may do something else at another time"
+        return "train_one_epoch drew random numbers or set their seed, on which what follows may depend"
     return ""
 
 

@@ -21,7 +21,7 @@ Piece = tuple[str, Shape, int, int, int]
 # Pieces one after the other, arranged in a shape, whose axes are then put in an order.
 Layout = tuple[tuple[Piece, ...], Shape, Shape]
 WEIGHT, MEAN, VARIANCE = "weight", "mean", "variance"
-BOTH = "means, then variances"  # in one tensor
+BOTH = "means and variances"  # in one tensor: means where it begins with 0, variances where with 1
 UNIFORM = {WEIGHT: -0.5, MEAN: 0.25, VARIANCE: 1.25}
 
 
@@ -61,8 +61,9 @@ def fill(
     """Give every parameter and every running statistic of ``model`` its values, in place.
 
     ``statistics`` holds the roles of the buffers that are statistics, by default those of PyTorch's BNs. Tensors that
-    have a layout, by their names, get what it says, and the others what is usual for their own shape. With ``uniform``
-    all values of one role are equal, so that no layout matters. Raises RuntimeError where a layout doesn't fit.
+    have a layout, by their names, get what it says, and the others what is usual for their own shape. Statistics that
+    are BOTH must be fresh. With ``uniform`` all values of one role are equal, so that no layout matters. Raises
+    RuntimeError where a layout doesn't fit.
     """
     statistics = known_statistics(model) if statistics is None else statistics
     layouts = layouts or {}
@@ -70,7 +71,11 @@ def fill(
     roles |= {name: (buffer, statistics[name]) for name, buffer in model.named_buffers() if name in statistics}
     with torch.no_grad():
         for name, (tensor, role) in roles.items():
-            tensor.copy_(laid_out(layouts.get(name), role, tuple(tensor.shape), salt, uniform))
+            if role == BOTH:
+                for part, places in ((MEAN, tensor == 0), (VARIANCE, tensor == 1)):
+                    tensor[places] = laid_out(None, part, (int(places.sum()),), salt, uniform)
+            else:
+                tensor.copy_(laid_out(layouts.get(name), role, tuple(tensor.shape), salt, uniform))
 
 
 def known_statistics(model: nn.Module) -> dict[str, str]:
@@ -86,9 +91,6 @@ def known_statistics(model: nn.Module) -> dict[str, str]:
 
 def laid_out(layout: Layout | None, role: str, shape: Shape, salt: int, uniform: bool = False) -> Tensor:
     """The values of a tensor of this role and shape. Raises RuntimeError where the layout doesn't fit the shape."""
-    if role == BOTH:
-        half = (math.prod(shape) // 2,)
-        return torch.cat([laid_out(None, its, half, salt, uniform) for its in (MEAN, VARIANCE)]).reshape(shape)
     if uniform:
         return torch.full(shape, UNIFORM[role])
     if layout is None:

@@ -111,10 +111,17 @@ PREFIX = "given:"
 
 
 def resolve(args: tuple[Any, ...]) -> list[Any]:
-    """The arguments with what is given in place of its name. Raises KeyError for an unknown name."""
-    return [
-        _given(arg.removeprefix(PREFIX)) if isinstance(arg, str) and arg.startswith(PREFIX) else arg for arg in args
-    ]
+    """The arguments with what is given in place of its name. Raises KeyError for an unknown name.
+
+    Each number is an object of its own, so that one that is compared by ``is`` is found out.
+    """
+    return [_resolved(arg) for arg in args]
+
+
+def _resolved(arg: Any) -> Any:
+    if isinstance(arg, str) and arg.startswith(PREFIX):
+        return _given(arg.removeprefix(PREFIX))
+    return int(str(arg)) if type(arg) is int else arg
 
 
 def _given(text: str) -> Any:

@@ -175,12 +175,15 @@ def in_use(model: nn.Module, salt: int) -> torch.optim.Optimizer:
 
 @probe
 def epoch(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
-    """What ``train_one_epoch`` returns, what it does, and what it leaves. The model is in evaluation mode before.
+    """What ``train_one_epoch`` returns, what it does, and what it leaves.
+
+    The model's parts are in evaluation mode before, and so is the model itself, but for batches that are an iterator.
 
     ``modes`` are those of the passes that gradients went back through, or of all where none was.
     """
     seed(salt)
     model = Small(input_shape[0], salt).to(dtype_of(args)).eval()
+    model.training = args[0] == "iterator"
     optimizer = in_use(model, salt)
     steps: list[None] = []
     optimizer.register_step_post_hook(lambda *_: steps.append(None))

@@ -97,6 +97,25 @@ def double(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts
 
 
 @probe
+def elsewhere(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
+    """Where the output is, for a module and an input on a device that is not the CPU.
+
+    There are no numbers on it, so it says nothing of a module that needs to know some. Its own errors are raised where
+    they are about tensors of two devices.
+    """
+    try:
+        model = made(objects, args).eval().to("meta")
+        with torch.no_grad():
+            return {"device": output_of(model, noise(input_shape, salt).to("meta")).device.type}
+    except Exception as error:
+        if any(
+            words in str(error) for words in ("same device", "different devices", "expected device", "copy out of meta")
+        ):
+            raise
+        return {"device": "meta"}
+
+
+@probe
 def kind_of_output(objects: Objects, args: Args, input_shape: Shape, salt: int, number: str, device: str) -> Facts:
     """The kind of numbers that come out for module and input of a type such as ``float16``, on a device as ``meta``.
 

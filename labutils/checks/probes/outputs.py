@@ -24,14 +24,15 @@ def train(
     """Output and gradients in training mode. The loss is a sum of the outputs with fixed weights.
 
     ``gradients`` are the norms of the parameters' gradients, in the order of the usual parameters' shapes, and of their
-    ``pieces`` where such are given. ``unlearned`` is the number of values in parameters that get no gradient.
+    ``pieces`` where such are given. ``unlearned`` is the number of values in parameters that get no gradient, and
+    ``untrained`` that of parameters none of whose values does.
     """
     model = prepared(objects, args, input_shape, salt, layouts, uniform)
     x = noise(input_shape, salt).to(torch.float64 if float64 else torch.float32).requires_grad_()
     with in_float64(model) if float64 else contextlib.nullcontext():
-        before = random_states()
-        y = output_of(model, x * 1)
-        drew = random_states() != before
+        before, given = random_states(), x * 1
+        y = output_of(model, given)
+        drew, changed = random_states() != before, not torch.equal(given, x)
         if not y.requires_grad:
             raise Unusable("the output is cut off from the input: no gradient flows back")
         (y * noise(tuple(y.shape), salt + 1)).sum().backward()
@@ -40,12 +41,15 @@ def train(
             for name, parameter in model.named_parameters()
         }
     largest = max((gradient.abs().max().item() for gradient in gradients.values() if gradient.numel()), default=0.0)
+    zeros = {name: gradient.abs() <= 1e-12 * largest for name, gradient in gradients.items()}
     return {
         "output": y.detach(),
         "input_gradient": torch.zeros_like(x) if x.grad is None else x.grad,
         "gradients": norms(gradients, dict(layouts), pieces),
-        "unlearned": sum(int((gradient.abs() <= 1e-12 * largest).sum()) for gradient in gradients.values()),
+        "unlearned": sum(int(values.sum()) for values in zeros.values()),
+        "untrained": sum(bool(values.all()) for values in zeros.values()),
         "drew": drew,
+        "input_changed": changed,
     }
 
 
@@ -68,15 +72,18 @@ def evaluation(
     objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: Layouts = (), uniform: bool = False
 ) -> Facts:
     """Output in evaluation mode with running statistics that are not those of the batch, and what else happened."""
-    model = prepared(objects, args, input_shape, salt, layouts, uniform).eval()
+    model = complete(objects, args, input_shape, salt)
+    names = statistics_of(model, input_shape, salt)
+    fill(model, salt, names, dict(layouts), uniform)
     x = noise(input_shape, salt)
     given = x.clone()
-    statistics = [buffer.clone() for buffer in model.buffers()]
+    statistics = {name: buffer.clone() for name, buffer in model.eval().named_buffers() if name in names}
     before = random_states()
     with torch.no_grad():
         y = output_of(model, given).clone()
         again = output_of(model, x.clone())
-    moved = any(not torch.equal(a, b) for a, b in zip(statistics, model.buffers(), strict=True))
+    after = dict(model.named_buffers())
+    moved = any(not torch.equal(buffer, after[name]) for name, buffer in statistics.items())
     return {
         "output": y,
         "input": given,
@@ -93,7 +100,7 @@ def exact(
 ) -> Facts:
     """Outputs in evaluation mode in float64, where small faults can be seen.
 
-    ``usual`` is that of the usual input, ``large`` of one a thousand times as large, and ``faint`` that where all
+    ``usual`` is that of the usual input, ``large`` of one a million times as large, and ``faint`` that where all
     running variances are near the eps that is added to them.
     """
     model = complete(objects, args, input_shape, salt)
@@ -101,13 +108,12 @@ def exact(
     fill(model, salt, statistics, dict(layouts), uniform)
     x = noise(input_shape, salt).double()
     with torch.no_grad(), in_float64(model.eval()):
-        outputs = {"usual": output_of(model, x.clone()).clone(), "large": output_of(model, 1000 * x).clone()}
+        outputs = {"usual": output_of(model, x.clone()).clone(), "large": output_of(model, 1e6 * x).clone()}
         for name, buffer in model.named_buffers():
             if statistics.get(name) == VARIANCE:
                 buffer *= 1e-5
             elif statistics.get(name) == BOTH:
-                means, variances = buffer.flatten().chunk(2)
-                buffer.copy_(torch.cat([means, 1e-5 * variances]).view_as(buffer))
+                buffer[buffer >= 0.5] *= 1e-5  # means are below, variances are not
         outputs["faint"] = output_of(model, x.clone()).clone()
     return outputs
 

@@ -77,12 +77,10 @@ def _role(buffer: Tensor) -> str:
     """What a fresh buffer would be if it were a running statistic, or ""."""
     if not buffer.is_floating_point() or not buffer.dim() or not buffer.numel():
         return ""
-    flat = buffer.flatten()
-    means, variances = flat.chunk(2)[0], flat.chunk(2)[-1]
-    for role, zeros, ones in ((MEAN, flat, ()), (VARIANCE, (), flat), (BOTH, means, variances)):
-        if all(value == 0 for value in zeros) and all(value == 1 for value in ones):
-            return role
-    return ""
+    zeros, ones = buffer == 0, buffer == 1
+    if not (zeros | ones).all():
+        return ""
+    return MEAN if zeros.all() else VARIANCE if ones.all() else BOTH
 
 
 @contextlib.contextmanager
