@@ -12,7 +12,7 @@ import torch
 
 from labutils.checks import engine
 from labutils.checks.engine import Exam, Exercise
-from labutils.checks.result import Result
+from labutils.checks.result import WHY_UNDECIDED, Result
 from labutils.checks.transport import Local
 from labutils.grading.records import Mark, Record, Status, overall
 from labutils.grading.remote import Child, Gone, Limits, Remote
@@ -179,7 +179,7 @@ class _Marking:
             _status(result, remote, salt, exercise),
             result.score,
             result.max_score,
-            message=failure.message if failure else _left_open(result),
+            message=failure.message if failure else _left_open(result, exercise),
             first_failure=failure.name if failure else "",
             asked=result.asked,
             misconception=misconception,
@@ -195,10 +195,11 @@ class _Marking:
         return mark
 
 
-def _left_open(result: Result) -> str:
-    """A sentence on the checks that a person has to make, or "" where all of them passed."""
-    names = [check.name for check in result.checks if check.status != "passed"]
-    return f"A person decides what the grader could not: {', '.join(names)}." if names else ""
+def _left_open(result: Result, exercise: Exercise) -> str:
+    """Which checks a person has to make, for how many points, and why, or "" where all of them passed."""
+    points = {check.name: f"{check.points} point{'s' * (check.points != 1)}" for check in exercise.checks}
+    names = [f"{check.name} ({points[check.name]})" for check in result.checks if check.status != "passed"]
+    return f"A person decides what the grader could not: {', '.join(names)}. {WHY_UNDECIDED}" if names else ""
 
 
 def _status(result: Result, remote: Remote, salt: int, exercise: Exercise) -> Status:

@@ -53,7 +53,7 @@ def for_student(record: Record) -> str:
 
 
 def _section(mark: Mark) -> str:
-    points = "." if mark.status == "infra" else f", {_points([mark])}"
+    points = "." if mark.status == "infra" else f", {_points_of(mark)}"
     lines = [f"<h2>{escape(mark.exercise)}</h2>", f"<p>{IN_WORDS[mark.status].capitalize()}{points}</p>"]
     if mark.message:
         where = f"<strong>{escape(mark.first_failure)}:</strong> " if mark.first_failure else ""
@@ -78,6 +78,11 @@ def _points(marks: Sequence[Mark]) -> str:
     return f"{points} so far. A person will look at the rest." if in_review else f"{points}."
 
 
+def _points_of(mark: Mark) -> str:
+    """The points of one exercise. Where a person has to decide, its message says so."""
+    return f"{mark.score} of {mark.max_score} points{' so far' if mark.status == 'review' else ''}."
+
+
 def why_in_words(mark: Mark) -> tuple[str, str] | None:
     """What is known of why points are missing, with a word in front, or None."""
     if mark.misconception:
@@ -86,13 +91,13 @@ def why_in_words(mark: Mark) -> tuple[str, str] | None:
 
 
 def for_gradescope(record: Record) -> str:
-    """The content of Gradescope's ``results.json``, a test for each exercise."""
+    """The content of Gradescope's ``results.json``, a test for each exercise. What is in review is not failed there."""
     tests = [
         {
             "name": mark.exercise,
             "score": mark.score,
             "max_score": mark.max_score,
-            "status": "passed" if mark.status == "passed" else "failed",
+            **({} if mark.status == "review" else {"status": "passed" if mark.status == "passed" else "failed"}),
             "output": _in_text(mark),
             "output_format": "text",
         }
@@ -110,7 +115,7 @@ def for_gradescope(record: Record) -> str:
 
 
 def _in_text(mark: Mark) -> str:
-    points = f", {_points([mark])}" if mark.status == "review" else "."
+    points = f", {_points_of(mark)}" if mark.status == "review" else "."
     status = f"{IN_WORDS[mark.status].capitalize()}{points}"
     parts = [status, mark.first_failure and f"{mark.first_failure}:", mark.message]
     why = why_in_words(mark)

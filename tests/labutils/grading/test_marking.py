@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from labutils.checks.engine import UNDECIDED, Case, Check, Exam, Exercise
+from labutils.checks.result import WHY_UNDECIDED
 from labutils.grading import marking
 from labutils.grading.records import Mark
 from labutils.grading.remote import Limits
@@ -49,7 +50,8 @@ def marks() -> dict[str, Mark]:
 def test_what_is_open_is_named_and_what_is_decided_counts(marks: dict[str, Mark]) -> None:
     mark = marks["shortcut-a"]
     assert (mark.status, mark.score, mark.max_score) == ("review", 4, 9)
-    assert mark.message == "A person decides what the grader could not: open, needs open."
+    open_ones = "open (3 points), needs open (2 points)"
+    assert mark.message == f"A person decides what the grader could not: {open_ones}. {WHY_UNDECIDED}"
     assert (mark.first_failure, mark.asked, mark.misconception) == ("", "", "")
 
 
