@@ -17,8 +17,9 @@ random crop and a random flip. 164 epochs are the paper's 64,000 steps. It diffe
   scale nor the change of colour that the paper uses on ImageNet, and no 10-crop test.
 
 DIR holds CIFAR-10's archive, or what was unpacked from it, or train/<class>/ and test/<class>/ (or val/<class>/) with
-pictures. After every epoch the state is saved in --checkpoints; with --resume a run that was cut off goes on from
-there, on one processor bit by bit as if nothing had happened. At the end, the record is written to --records.
+pictures. These are decoded once and kept in DIR/.decoded-<checksum>-<size>.npz. After every epoch the state is saved in
+--checkpoints; with --resume a run that was cut off goes on from there, on one processor bit by bit as if nothing had
+happened. At the end, the record is written to --records.
 """
 
 import argparse

@@ -1,26 +1,17 @@
 """The image sets of the course, all in one shape: :class:`ImageData`."""
 
 import hashlib
-import math
-import os
 import tarfile
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
+from labutils.pictures import DataError, read_once
 from labutils.vision import load_torchvision
-
-
-class DataError(RuntimeError):
-    """A data set is missing or damaged. The message says which file, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +130,10 @@ def image_folder(root: str | Path, size: int | None = None) -> ImageData:
     times 8/7 (224 to 256, as usual for ImageNet), and its middle square is kept: whole of a training image, so that
     windows of ``size`` can be cut from it, and the middle ``size`` x ``size`` of a test image.
 
+    The first call decodes the pictures on all cores and keeps the images, as large as they are in memory, in ``root``:
+    in ``.decoded-<checksum>-<size>.npz``, which the next call reads instead if no picture has changed. It may be
+    deleted.
+
     Raises DataError if a folder is missing, the two parts differ in classes, a file is no picture, sizes differ, or
     the images of both parts are more than this machine's memory holds. The last is known before they are read.
     """
@@ -156,68 +151,9 @@ def image_folder(root: str | Path, size: int | None = None) -> ImageData:
         raise DataError(
             f"{root}/train and {root}/{test_name} must have the same classes; only one has {', '.join(differing)}."
         )
-    edge = None if size is None else size * 8 // 7
-    read_train = partial(_read_image, load=train.loader, edge=edge, keep=edge)
-    read_test = partial(_read_image, load=test.loader, edge=edge, keep=size)
-    _refuse_too_many_bytes(_bytes(train, read_train) + _bytes(test, read_test), root)
-    train_images, test_images = _read_images(train, read_train), _read_images(test, read_test)
+    paths = [[path for path, _ in part.samples] for part in image_folders]
+    train_images, test_images = map(torch.from_numpy, read_once(root, *paths, size=size))
     return _from_uint8(train_images, train.targets, test_images, test.targets, train.classes)
-
-
-def _bytes(folder: Any, read: Callable[[str], np.ndarray]) -> int:
-    """What all pictures of a torchvision ImageFolder take, if they are as large as the first."""
-    return len(folder.samples) * read(folder.samples[0][0]).nbytes
-
-
-def _read_images(folder: Any, read: Callable[[str], np.ndarray]) -> Tensor:
-    """All pictures of a torchvision ImageFolder, (N, 3, H, W), each put in its place as it is read."""
-    paths = [path for path, _ in folder.samples]
-    first = read(paths[0])
-    images = np.empty((len(paths), *first.shape), np.uint8)
-
-    def read_into_place(i: int) -> None:
-        image = read(paths[i])
-        if image.shape != first.shape:
-            raise DataError(
-                f"all images must have one size, so resize them first: "
-                f"{paths[i]} is {_size(image)}, {paths[0]} is {_size(first)}."
-            )
-        images[i] = image
-
-    bar = tqdm(desc=f"reading {folder.root}", unit="image", total=len(paths))
-    with bar, ThreadPoolExecutor(os.cpu_count()) as threads:
-        for start in range(0, len(paths), 1000):
-            for _ in threads.map(read_into_place, range(len(paths))[start : start + 1000]):
-                bar.update()
-    return torch.from_numpy(images)
-
-
-def _read_image(path: str, load: Callable[[str], Any], edge: int | None, keep: int | None) -> np.ndarray:
-    """One picture, (3, H, W); with ``edge``, scaled to cover a square of that edge, and cut to its middle ``keep``."""
-    from PIL import Image, ImageOps
-
-    try:
-        image = load(path)
-    except OSError as error:
-        raise DataError(f"{path} is not a readable picture: delete or replace it ({error}).") from error
-    if edge is not None and keep is not None:
-        margin = (edge - keep) // 2
-        image = ImageOps.fit(image, (edge, edge), Image.Resampling.BILINEAR)
-        image = image.crop((margin, margin, margin + keep, margin + keep))
-    return np.asarray(image).transpose(2, 0, 1)
-
-
-def _refuse_too_many_bytes(count: int, root: Path) -> None:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
-    if count > 0.8 * memory:
-        raise DataError(
-            f"the images in {root} take {count / 2**30:.1f} GiB and this machine has {memory / 2**30:.1f}: "
-            f"choose fewer images or a smaller size."
-        )
-
-
-def _size(image: np.ndarray) -> str:
-    return f"{image.shape[2]}x{image.shape[1]}"
 
 
 def _from_uint8(

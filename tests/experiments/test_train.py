@@ -377,22 +377,25 @@ def test_a_batch_smaller_than_the_number_of_processes_is_refused() -> None:
         tiny_trainer(world=4, rank=0)
 
 
-@pytest.mark.parametrize("shortcut", [None, "A"])
-def test_a_block_that_is_cut_out_leaves_the_residual_nets_shortcut(shortcut: models.Shortcut | None) -> None:
-    net = models.cifar_resnet(8, shortcut)
-    left = {name: type(cut.get_submodule(name)) for name, cut in lesions.lesioned(net)}
-    assert left == {"layer1.0": nn.Identity, "layer2.0": models.PadShortcut, "layer3.0": models.PadShortcut}
-    assert type(net.layer1[0]) is models.BasicBlock
-
-
-def test_lesions_of_a_trained_net_are_recorded(run: Run, pictures: Path) -> None:
-    record = run("--epochs=1", "--batch-size=50", "--shortcut=none")
-    checkpoint = run.folder / "plain-8-seed0.pt"
+@pytest.mark.parametrize(("model", "kind", "numbers"), [("cifar-8", "plain", []), ("cifar-14", "residual", ["1", "2"])])
+def test_lesions_of_a_trained_net_are_recorded(
+    run: Run, pictures: Path, model: str, kind: str, numbers: list[str]
+) -> None:
+    record = run(f"--model={model}", "--epochs=1", "--batch-size=50", *["--shortcut=none"] * (kind == "plain"))
+    checkpoint = run.folder / f"{record['name']}.pt"
     lesions.main([str(checkpoint), f"--data={pictures}", "--device=cpu", f"--records={run.folder}"])
-    lesioned = json.loads((run.folder / "lesions-plain-8-seed0.json").read_text(encoding="utf-8"))
-    assert lesioned["results"]["whole"] == record["results"]["test_error"][-1]
-    assert list(lesioned["results"]["without"]) == ["layer1.0", "layer2.0", "layer3.0"]
-    assert set(lesioned["results"]["without"].values()) != {lesioned["results"]["whole"]}
+    lesioned = json.loads((run.folder / f"lesions-{record['name']}.json").read_text(encoding="utf-8"))
+    results, drawn = lesioned["results"], lesioned["drawn"]
+    assert results["whole"] == record["results"]["test_error"][-1]
+    net = models.cifar_resnet(record["settings"]["depth"], record["settings"]["shortcut"], num_classes=2)
+    assert list(results["without"]) == lesions.block_names(net)
+    if kind == "plain":  # the residual net makes no mistake, whole or not
+        assert set(results["without"].values()) != {results["whole"]}
+    assert list(results["without_several"]) == list(drawn) == numbers
+    assert drawn == lesions.draw(lesions.spare_blocks(net), lesioned["draw_seed"])
+    alone = [results["without"][name] for [name] in drawn.get("1", [])]
+    assert results["without_several"].get("1", []) == alone
+    assert results["swapped"] == {}
     assert lesioned["settings"] == record["settings"]
 
 

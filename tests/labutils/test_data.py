@@ -1,11 +1,16 @@
 """The three image sets, whole and damaged. No network: archives and folders are made here."""
 
 import dataclasses
+import errno
 import hashlib
 import io
+import os
 import pickle
+import re
 import shutil
 import tarfile
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +21,7 @@ from PIL import Image
 
 from labutils.data import DataError, ImageData, cifar10, digits, image_folder
 from labutils.vision import load_torchvision
+from tests.conftest import no_file_beyond
 
 
 def test_digits() -> None:
@@ -226,6 +232,232 @@ def test_every_picture_of_a_long_folder_is_read(folder: Path) -> None:
     assert len(images) == 1003
     assert sum(image.equal(images[0]) for image in images) == 1000
     assert (images[-1].permute(1, 2, 0).numpy() == np.asarray(Image.open(folder / "train" / "dog" / "1.png"))).all()
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths of all pictures that this process has opened."""
+    opened: list[str] = []
+    really_open = Image.open
+
+    def note(path: str) -> Any:
+        opened.append(path)
+        return really_open(path)
+
+    monkeypatch.setattr(Image, "open", note)
+    return opened
+
+
+def kept_in(folder: Path) -> list[Path]:
+    """The files that a reading left, whole or not."""
+    return sorted(file for file in folder.iterdir() if file.is_file())
+
+
+def same(one: ImageData, other: ImageData) -> bool:
+    return one.checksum() == other.checksum() and one.classes == other.classes and one.mean.equal(other.mean)
+
+
+@pytest.mark.parametrize("size", [None, 28])
+def test_pictures_are_decoded_once(folder: Path, decoded: list[str], size: int | None) -> None:
+    first = image_folder(folder, size)
+    assert len(set(decoded)) == 6
+    decoded.clear()
+    second = image_folder(folder, size)
+    assert decoded == []
+    assert same(first, second)
+    second.train_images[0] = 0  # no array of the file's own
+    assert same(image_folder(folder, size), first)
+
+
+def test_each_size_is_kept_beside_the_others(folder: Path, decoded: list[str]) -> None:
+    data = [image_folder(folder, size) for size in (None, 28, 56)]
+    assert len(kept_in(folder)) == 3
+    decoded.clear()
+    assert all(same(image_folder(folder, size), one) for size, one in zip((None, 28, 56), data, strict=True))
+    assert decoded == []
+
+
+def test_a_folder_that_is_moved_takes_its_images_along(folder: Path, decoded: list[str]) -> None:
+    here = folder / "here"
+    here.mkdir()
+    for part in ("train", "test"):
+        (folder / part).rename(here / part)
+    image_folder(here)
+    decoded.clear()
+    image_folder(here.rename(folder / "there"))
+    assert decoded == []
+
+
+def change_pixels(folder: Path) -> None:
+    """Of one picture, whose file keeps its length and, as far as a program can say so, its time."""
+    file = folder / "train" / "cat" / "0.bmp"
+    before, content = file.stat(), bytearray(file.read_bytes())
+    content[54] ^= 255  # behind the header
+    file.write_bytes(content)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "changed": change_pixels,
+    "added": lambda folder: shutil.copy(folder / "train/cat/0.bmp", folder / "train/dog/new.bmp"),
+    "removed": lambda folder: (folder / "train/cat/0.bmp").unlink(),
+    "renamed": lambda folder: (folder / "train/cat/0.bmp").rename(folder / "train/cat/9.bmp"),
+    "of another class": lambda folder: (folder / "train/cat/0.bmp").rename(folder / "train/dog/0.bmp"),
+    "tested on": lambda folder: (folder / "train/cat/0.bmp").rename(folder / "test/cat/0.bmp"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_of_the_pictures_is_seen_and_the_outdated_images_go(folder: Path, change: str) -> None:
+    Image.open(folder / "train" / "cat" / "0.png").save(folder / "train" / "cat" / "0.bmp")
+    before = image_folder(folder)
+    image_folder(folder, 28)
+    outdated = kept_in(folder)
+    assert len(outdated) == 2
+    CHANGES[change](folder)
+    after = image_folder(folder)
+    (kept,) = kept_in(folder)
+    assert kept not in outdated
+    assert not same(before, after)
+    kept.unlink()
+    assert same(image_folder(folder), after)
+
+
+def another_set(folder: Path, kept: Path) -> None:
+    """As many pictures of the same size, under this set's name."""
+    other = folder / "other"
+    for part in ("train", "test"):
+        shutil.copytree(folder / part, other / part)
+    Image.new("RGB", (6, 4)).save(other / "train" / "cat" / "0.png")
+    image_folder(other)
+    (file,) = kept_in(other)
+    file.replace(kept)
+
+
+DAMAGES_OF_KEPT: dict[str, Callable[[Path, Path], object]] = {
+    "empty": lambda folder, kept: kept.write_bytes(b""),
+    "cut off": lambda folder, kept: kept.write_bytes(kept.read_bytes()[:-1]),
+    "half": lambda folder, kept: kept.write_bytes(kept.read_bytes()[: kept.stat().st_size // 2]),
+    "text": lambda folder, kept: kept.write_text("no images", encoding="utf-8"),
+    "another set": another_set,
+    "without a test part": lambda folder, kept: np.savez(kept, train=np.zeros((4, 3, 4, 6), np.uint8)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES_OF_KEPT)
+def test_kept_images_that_are_damaged_or_others_are_replaced(folder: Path, decoded: list[str], damage: str) -> None:
+    data = image_folder(folder)
+    (kept,) = kept_in(folder)
+    content = kept.read_bytes()
+    DAMAGES_OF_KEPT[damage](folder, kept)
+    decoded.clear()
+    assert same(image_folder(folder), data)
+    assert decoded
+    assert kept_in(folder) == [kept]
+    assert len(kept.read_bytes()) == len(content)
+    decoded.clear()
+    assert same(image_folder(folder), data)
+    assert decoded == []
+
+
+def test_no_byte_of_the_kept_images_can_change_unseen(folder: Path) -> None:
+    data = image_folder(folder)
+    (kept,) = kept_in(folder)
+    content = kept.read_bytes()
+    for i in range(0, len(content), 3):
+        kept.write_bytes(content[:i] + bytes([content[i] ^ 1 << i % 8]) + content[i + 1 :])
+        assert same(image_folder(folder), data), i
+
+
+def test_kept_images_that_say_that_they_are_fewer_are_not_used(folder: Path) -> None:
+    """They are so large that the archive's checksum is not compared before all are read."""
+    data = image_folder(folder, 280)
+    (kept,) = kept_in(folder)
+    kept.write_bytes(kept.read_bytes().replace(b"(4, 3, 320, 320)", b"(3, 3, 320, 320)"))
+    assert same(image_folder(folder, 280), data)
+
+
+def refuse_to_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    really_open = Path.open
+
+    def refuse(path: Path, mode: str = "r", *more: Any, **named: Any) -> Any:
+        if mode == "xb":
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return really_open(path, mode, *more, **named)
+
+    monkeypatch.setattr(Path, "open", refuse)
+
+
+@pytest.mark.parametrize("reason", ["read-only", "full"])
+def test_where_images_cannot_be_kept_a_sentence_says_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], reason: str
+) -> None:
+    with monkeypatch.context() as patched, no_file_beyond(500) if reason == "full" else nullcontext():
+        if reason == "read-only":
+            refuse_to_write(patched)
+        data = image_folder(folder)
+    out, err = capsys.readouterr()
+    sentences = [line for line in (out + err).splitlines() if "decoded" in line]
+    assert len(sentences) == 1
+    assert re.search(r"The decoded images can't be kept in .* \(.+\): they will be decoded again\.$", sentences[0])
+    assert kept_in(folder) == []
+    assert same(image_folder(folder), data)
+    assert "can't be kept" not in capsys.readouterr().err
+
+
+def test_kept_images_beyond_memory_are_refused_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image_folder(folder)
+    memory = {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 100}
+    monkeypatch.setattr("os.sysconf", memory.__getitem__)
+    with pytest.raises(DataError, match="choose fewer images"):
+        image_folder(folder)
+
+
+@pytest.fixture
+def long_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """2,500 training images of cats, all different, which two processes read whatever machine this is."""
+    monkeypatch.setattr("joblib.cpu_count", lambda: 2)
+    for i in range(2500):
+        picture = Image.new("RGB", (6, 4), (i % 250, i // 250, 0))
+        picture.save(folder / "train" / "cat" / f"{i:04}.bmp")
+    return folder
+
+
+def test_processes_keep_the_order_of_the_pictures(long_folder: Path, decoded: list[str]) -> None:
+    """This process opens the first picture of each part, and what there is of the short one."""
+    images = image_folder(long_folder).train_images
+    assert len(images) == 2504
+    assert len(set(decoded)) < 10
+    plain = [image[:, 0, 0].tolist() for image in images if (image == image[:, :1, :1]).all()]
+    numbers = [red + 250 * green for red, green, _ in plain]
+    assert numbers == list(range(2500))
+
+
+def test_of_several_errors_in_processes_the_first_is_told(long_folder: Path) -> None:
+    """The second one is found sooner: by the process that begins with its chunk."""
+    cats = long_folder / "train" / "cat"
+    Image.new("RGB", (5, 4)).save(cats / "1005.bmp")
+    with pytest.raises(DataError, match=r"one size.*1005\.bmp is 5x4, .*0\.png is 6x4"):
+        image_folder(long_folder)
+    (cats / "0990.bmp").write_bytes(b"no picture")
+    with pytest.raises(DataError, match=r"0990\.bmp is not a readable picture: delete or replace it \(.+\)\.$"):
+        image_folder(long_folder)
+    assert kept_in(long_folder) == []
+
+
+def test_progress_is_shown(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
+    image_folder(folder)
+    err = capfd.readouterr().err
+    assert f"reading {folder / 'train'}: 100%" in err
+    assert f"reading {folder / 'test'}: 100%" in err
+
+
+def test_a_link_to_nothing_is_named(folder: Path) -> None:
+    (folder / "train" / "cat" / "1.png").unlink()
+    (folder / "train" / "cat" / "1.png").symlink_to(folder / "nothing")
+    with pytest.raises(DataError, match=r"1\.png is not a readable picture"):
+        image_folder(folder)
 
 
 def test_where_both_are_there_test_is_tested_on_and_not_val(folder: Path) -> None:
