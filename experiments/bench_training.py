@@ -2,6 +2,8 @@
 
     python -m experiments.bench_training [--depth 20] [--device auto] [--compile]
 
+On a GPU the trainer goes twice, its steps as they are and each as one CUDA graph.
+
 The usual way is written here as the popular repositories write it: each image a PIL image, torchvision's transforms in
 the worker processes of a DataLoader, float32, the default memory format, and the loss read after each step. Its workers
 are already running, and go on preparing a few batches while it is the other side's turn, which is to its advantage.
@@ -19,7 +21,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from experiments.bench import PAIRS, compare, summary
-from labutils import models
+from labutils import models, recorded
 from labutils.augment import crop_and_flip
 from labutils.data import ImageData
 from labutils.devices import choose_device, faster_in_bfloat16
@@ -142,7 +144,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Images a second, against the usual way.")
     parser.add_argument("--depth", type=int, default=20)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--compile", action="store_true", help="torch.compile for the trainer, with CUDA graphs")
+    parser.add_argument("--compile", action="store_true", help="torch.compile for the trainer, within the step")
     options = parser.parse_args()
     device = choose_device(options.device)
     steps = BATCHES_A_TURN[device.type]
@@ -155,32 +157,41 @@ def main() -> None:
 
     def wrap(model: nn.Module) -> nn.Module:
         if options.compile:
-            model.compile(mode="reduce-overhead", dynamic=False)
+            model.compile(dynamic=False)
         return model
 
-    trainer = Trainer(
-        network(),
-        data,
-        epochs=10 * PAIRS,
-        batch_size=BATCH,
-        **RECIPE,
-        schedule=lambda step, steps: 1.0,
-        augment=crop_and_flip,
-        seed=0,
-        device=device.type,
-        autocast=bfloat16,
-        wrap=wrap,
-    )
-    usual = UsualWay(network(), random_images(max(steps, 40) * BATCH), device)
-    print(f"torch {torch.__version__}, {device}, {torch.get_num_threads()} threads, ", end="")
+    def trainer(capture: bool) -> Trainer:
+        return Trainer(
+            network(),
+            data,
+            epochs=10 * PAIRS,
+            batch_size=BATCH,
+            **RECIPE,
+            schedule=lambda step, steps: 1.0,
+            augment=crop_and_flip,
+            seed=0,
+            device=device.type,
+            autocast=bfloat16,
+            capture=capture,
+            wrap=wrap,
+        )
+
+    print(f"torch {torch.__version__}, {recorded.processor()}, {torch.get_num_threads()} threads, ", end="")
     print(f"{'bfloat16' if bfloat16 else 'float32'} for the trainer, {PAIRS} pairs of {steps} batches of {BATCH}")
-    ours, theirs = compare(f"ResNet-{options.depth} training", trainer.run_epoch, lambda: usual.train(steps))
-    speeds = {"the trainer": ours, "the usual way": theirs}
-    for name, times in speeds.items():
-        print(f"{name}: {summary([steps * BATCH / taken for taken in times], '.0f')} images a second")
-    minutes = sorted(ours)[len(ours) // 2] / steps * PAPER_STEPS / 60
-    print(f"The paper's {PAPER_STEPS:,} steps would take {minutes:.1f} minutes with the trainer.")
-    where_the_time_goes(data, trainer, usual)
+    if device.type == "cpu" and not torch.cpu.get_capabilities().get("amx_bf16"):
+        print("This processor has no AMX, the matrix units by which bfloat16 is fast, so less is gained here.")
+    usual = UsualWay(network(), random_images(max(steps, 40) * BATCH), device)
+    sides = {"the trainer": trainer(capture=False)}
+    if device.type == "cuda":
+        sides["the trainer, captured"] = trainer(capture=True)
+    for name, side in sides.items():
+        ours, theirs = compare(f"ResNet-{options.depth}, {name}", side.run_epoch, lambda: usual.train(steps))
+        for who, times in ((name, ours), ("the usual way", theirs)):
+            step = 1000 * sorted(times)[len(times) // 2] / steps
+            print(f"{who}: {step:.2f} ms a step, {summary([steps * BATCH / taken for taken in times], '.0f')} images/s")
+        minutes = sorted(ours)[len(ours) // 2] / steps * PAPER_STEPS / 60
+        print(f"The paper's {PAPER_STEPS:,} steps would take {minutes:.1f} minutes with {name}.")
+    where_the_time_goes(data, sides["the trainer"], usual)
 
 
 if __name__ == "__main__":

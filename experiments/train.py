@@ -2,6 +2,7 @@
 
     python experiments/train.py --model cifar-56 --shortcut A --data DIR
     python experiments/train.py --model resnet50 --data DIR --image-size 224
+    python experiments/train.py --model cifar-20 --seeds 0,1,2 --data DIR
     torchrun --nproc-per-node 2 experiments/train.py --model cifar-56 --data DIR
 
 By default this is the recipe of He et al. 2016, section 4.2: SGD with momentum 0.9, weight decay 0.0001, batches of
@@ -20,6 +21,9 @@ DIR holds CIFAR-10's archive, or what was unpacked from it, or train/<class>/ an
 pictures. These are decoded once and kept in DIR/.decoded-<checksum>-<size>.npz. After every epoch the state is saved in
 --checkpoints; with --resume a run that was cut off goes on from there, on one processor bit by bit as if nothing had
 happened. At the end, the record is written to --records.
+
+On a GPU, each step is one CUDA graph, and several --seeds take their steps in turns, which fills a GPU that one small
+net leaves idle. On a processor they are trained one after the other.
 """
 
 import argparse
@@ -30,7 +34,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -66,8 +70,8 @@ class Refusal(RuntimeError):
 class Options:
     """What is asked for. ``depth`` is a CIFAR net's, ``image_size`` (pixels) any other's; each is None for the other.
 
-    ``data`` is the folder of the images, ``batch_size`` that of all processes together, ``lr`` the highest rate, and
-    ``name`` that of the record and the checkpoint.
+    ``seeds`` has the seeds of several runs, or is empty. ``data`` is the folder of the images, ``batch_size`` that of
+    all processes together, ``lr`` the highest rate, and ``name`` that of the record and the checkpoint.
     """
 
     model: str
@@ -75,6 +79,7 @@ class Options:
     shortcut: Shortcut | None
     epochs: int
     seed: int
+    seeds: tuple[int, ...]
     data: Path
     download: bool
     image_size: int | None
@@ -100,7 +105,10 @@ def parse(arguments: Sequence[str] | None) -> Options:
     parser.add_argument("--model", required=True, help=f"{', '.join([*names, *IMAGENET_MODELS])}; any cifar-(6n+2)")
     parser.add_argument("--shortcut", choices=("A", "B", "none"), help="of a CIFAR net, A by default; none is plain")
     parser.add_argument("--epochs", type=int, default=PAPER_EPOCHS, help="%(default)s by default")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of weights, order and augmentation, %(default)s by default"
+    )
+    parser.add_argument("--seeds", default="", metavar="N,N,...", help="one run for each of these seeds")
     parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR", help="%(default)s by default")
     parser.add_argument("--download", action="store_true", help="fetch CIFAR-10 into DIR if it is not there")
     parser.add_argument("--image-size", type=int, choices=(64, 224), help="for all but CIFAR nets, 224 by default")
@@ -108,7 +116,7 @@ def parse(arguments: Sequence[str] | None) -> Options:
     parser.add_argument("--lr", type=float, default=0.1, help="the highest learning rate, %(default)s by default")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--precision", choices=("auto", "bfloat16", "float32"), default="auto")
-    parser.add_argument("--compile", action="store_true", help="torch.compile, on a GPU with CUDA graphs")
+    parser.add_argument("--compile", action="store_true", help="torch.compile, within the step")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint, if there is one")
     parser.add_argument("--name", default="", help="of record and checkpoint, by default such as residual-56-seed0")
     parser.add_argument("--checkpoints", type=Path, default=ROOT / "checkpoints", metavar="DIR")
@@ -128,6 +136,14 @@ def parse(arguments: Sequence[str] | None) -> Options:
         given.shortcut = {None: "A", "none": None}.get(given.shortcut, given.shortcut)
     else:
         given.shortcut, given.image_size = "B", given.image_size or 224
+    try:
+        given.seeds = tuple(dict.fromkeys(int(seed) for seed in given.seeds.split(","))) if given.seeds else ()
+    except ValueError:
+        parser.error(f"--seeds takes whole numbers with commas between them, such as 0,1,2, and not {given.seeds!r}.")
+    if given.seeds and given.name:
+        parser.error("--name is for a single run: with --seeds, the names end in the seeds.")
+    if given.seeds and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        parser.error("--seeds is for one process: under torchrun, train one --seed after the other.")
     options = Options(**vars(given))
     return replace(options, name=options.name or default_name(options))
 
@@ -137,6 +153,12 @@ def default_name(options: Options) -> str:
     kind = {None: "plain", "A": "residual", "B": "residual-b"}[options.shortcut]
     net = f"{options.model}-{options.image_size}px" if options.depth is None else f"{kind}-{options.depth}"
     return f"{net}-seed{options.seed}"
+
+
+def single_runs(options: Options) -> list[Options]:
+    """The options of each run, one for each seed."""
+    runs = [replace(options, seed=seed, seeds=()) for seed in options.seeds]
+    return [replace(run, name=default_name(run)) for run in runs] or [options]
 
 
 def read_images(root: Path, image_size: int | None = None, download: bool = False) -> tuple[ImageData, str]:
@@ -222,7 +244,7 @@ def make_trainer(
         if world > 1:
             model = nn.parallel.DistributedDataParallel(model)
         if options.compile:
-            model.compile(mode="reduce-overhead", dynamic=False)
+            model.compile(dynamic=False)  # its own CUDA graphs would not fit into the step's
         return model
 
     augment: Augmentation = crop_and_flip
@@ -241,6 +263,7 @@ def make_trainer(
         seed=options.seed,
         device=device.type,
         autocast=settings["precision"] != "float32",
+        capture=True,
         wrap=wrap,
         rank=rank,
         world=world,
@@ -305,73 +328,116 @@ def start_or_resume(options: Options, trainer: Trainer, settings: dict[str, Any]
     return {"settings": settings, "made": state["made"], "resumed": resumed}
 
 
-def train(trainer: Trainer, save: Callable[[], None], chief: bool) -> None:
-    """All epochs that are left, with a line and a checkpoint after each."""
-    history, count = trainer.history, len(trainer.images)
-    tested = len(trainer.data.test_images)
+@dataclass
+class Run:
+    """One run on its way. ``rest`` is what its checkpoint holds beside the trainer's state."""
+
+    options: Options
+    trainer: Trainer
+    rest: dict[str, Any]
+    is_chief: bool
+
+    @property
+    def name(self) -> str:
+        return self.options.name
+
+    def save(self) -> None:
+        """Write the checkpoint, in the first process. Raises Refusal where that can't be done."""
+        if self.is_chief:
+            save_checkpoint(self.options.checkpoint, self.rest | {"trainer": self.trainer.state_dict()})
+
+    def steps(self, advance: Callable[[int], object]) -> Iterator[None]:
+        """All epochs that are left, step by step, with a line and a checkpoint after each epoch."""
+        trainer, history = self.trainer, self.trainer.history
+        tested = len(trainer.images) + len(trainer.data.test_images)
+        for epoch in range(len(history.lr) + 1, trainer.epochs + 1):
+            start = time.perf_counter()
+            for images in trainer.steps_of_an_epoch():
+                advance(images)
+                yield
+            self.save()
+            if self.is_chief:
+                speed = tested / (time.perf_counter() - start)
+                tqdm.write(
+                    f"{self.name}, epoch {epoch}/{trainer.epochs}: rate {history.lr[-1]:g}, "
+                    f"loss {history.train_loss[-1]:.4f}, training error {history.train_error[-1]:.2f} %, "
+                    f"test error {history.test_error[-1]:.2f} %, {speed:,.0f} images/s (testing included)"
+                )
+
+    def record(self, in_turns: int) -> Path:
+        """Write the record of the finished run, of which so many took turns."""
+        results = {"parameters": measure.parameters(self.trainer.model)} | asdict(self.trainer.history)
+        return recorded.save(
+            self.name,
+            SCRIPT,
+            self.rest["settings"],
+            results,
+            folder=self.options.records,
+            made=self.rest["made"],
+            resumed=self.rest["resumed"],
+            step="one CUDA graph" if self.trainer.is_captured else "kernel by kernel",
+            runs_in_turns=in_turns,
+        )
+
+
+def prepare(options: Options, images: ImageData, settings: dict[str, Any], device: torch.device, rank: int) -> Run:
+    """A run where it stands. Raises Refusal where a record or checkpoint is in its way."""
+    refuse_existing_record(options, settings)
+    trainer = make_trainer(options, images, settings, device, rank)
+    return Run(options, trainer, start_or_resume(options, trainer, settings), is_chief=rank == 0)
+
+
+def train(runs: Sequence[Run]) -> None:
+    """Train the runs to their end: in turns where their steps are CUDA graphs, else one after the other."""
+    chief, count = runs[0].is_chief, len(runs[0].trainer.images)
     bar = tqdm(
-        total=trainer.epochs * count,
-        initial=len(history.lr) * count,
+        total=sum(run.trainer.epochs for run in runs) * count,
+        initial=sum(len(run.trainer.history.lr) for run in runs) * count,
         unit=" images",
         unit_scale=True,
         mininterval=0.5 if sys.stderr.isatty() else 60,
         disable=not chief,
     )
     with bar:
-        for epoch in range(len(history.lr) + 1, trainer.epochs + 1):
-            bar.set_description(f"epoch {epoch}/{trainer.epochs}")
-            start = time.perf_counter()
-            trainer.run_epoch(bar.update)
-            save()
-            if chief:
-                speed = (count + tested) / (time.perf_counter() - start)
-                tqdm.write(
-                    f"epoch {epoch}/{trainer.epochs}: rate {history.lr[-1]:g}, loss {history.train_loss[-1]:.4f}, "
-                    f"training error {history.train_error[-1]:.2f} %, test error {history.test_error[-1]:.2f} %, "
-                    f"{speed:,.0f} images/s (testing included)"
-                )
+        works = [run.steps(bar.update) for run in runs]
+        for together in [works] if runs[0].trainer.is_captured else [[work] for work in works]:
+            in_turns(together)
 
 
-def run(options: Options) -> Path | None:
-    """Train as the options say. The path of the record, or None in all processes but the first."""
+def in_turns(works: Sequence[Iterator[None]]) -> None:
+    """Take one step of each in turn until all are done."""
+    done = object()
+    left = list(works)
+    while left:
+        left = [work for work in left if next(work, done) is not done]
+
+
+def run(options: Options) -> list[Path]:
+    """Train as the options say. The paths of the records, in all processes but the first none."""
     world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     device = choose_device(options.device)
     images, source = read_images(options.data, options.image_size, options.download)
-    bfloat16 = uses_bfloat16(options, device)
-    settings = describe(options, images, source, bfloat16, world)
-    refuse_existing_record(options, settings)
-    trainer = make_trainer(options, images, settings, device, rank)
-    rest = start_or_resume(options, trainer, settings)
+    singles = single_runs(options)
+    bfloat16 = uses_bfloat16(singles[0], device)
+    runs: list[Run] = []
+    for single in singles:
+        settings = describe(single, images, source, bfloat16, world)
+        seen = runs[0].trainer.data if runs else images  # which are on the device then
+        runs.append(prepare(single, seen, settings, device, rank))
     if world > 1:
         dist.barrier()  # all have looked for a checkpoint before the first one writes it
-    chief = rank == 0
-    if chief:
-        parameters = measure.parameters(trainer.model)
-        done = len(trainer.history.lr)
-        print(
-            f"{options.name}: {parameters:,} parameters, {len(trainer.images):,} images ({source}), epochs {done + 1} "
-            f"to {options.epochs}, {trainer.device}, {settings['precision']}, processes: {world}",
-            flush=True,
-        )
-
-    def save() -> None:
-        if chief:
-            save_checkpoint(options.checkpoint, rest | {"trainer": trainer.state_dict()})
-
-    save()  # so that a full disk is seen before the first epoch and not after it
-    train(trainer, save, chief)
-    if not chief:
-        return None
-    results = {"parameters": measure.parameters(trainer.model)} | trainer.state_dict()["history"]
-    return recorded.save(
-        options.name,
-        SCRIPT,
-        settings,
-        results,
-        folder=options.records,
-        made=rest["made"],
-        resumed=rest["resumed"],
-    )
+    for each in runs:
+        if each.is_chief:
+            parameters, done = measure.parameters(each.trainer.model), len(each.trainer.history.lr)
+            print(
+                f"{each.name}: {parameters:,} parameters, {len(images.train_images):,} images ({source}), epochs "
+                f"{done + 1} to {options.epochs}, {device}, {each.rest['settings']['precision']}, processes: {world}",
+                flush=True,
+            )
+        each.save()  # so that a full disk is seen before the first epoch and not after it
+    in_turns_now = len(runs) if runs[0].trainer.is_captured else 1
+    train(runs)
+    return [each.record(in_turns_now) for each in runs if each.is_chief]
 
 
 @contextmanager
@@ -395,8 +461,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
     try:
         with process_group(options.device):
-            record = run(options)
-        if record is not None:
+            records = run(options)
+        for record in records:
             print(f"recorded in {record}")
     except (DataError, Refusal, FloatingPointError, ValueError) as error:
         sys.exit(f"train.py: {error}")

@@ -1,6 +1,7 @@
 """Augmentation of a batch that is a tensor: windows, crops, flips, each image with its own, drawn from a generator."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -16,8 +17,8 @@ def windows(images: Tensor, top: Tensor, left: Tensor, height: int, width: int) 
     that reaches beyond the image's lower or right edge.
     """
     place = images.device
-    rows = (top[:, None] + torch.arange(height)).to(place)[:, :, None]
-    columns = (left[:, None] + torch.arange(width)).to(place)[:, None, :]
+    rows = (top[:, None] + torch.arange(height, device=top.device)).to(place)[:, :, None]
+    columns = (left[:, None] + torch.arange(width, device=left.device)).to(place)[:, None, :]
     image = torch.arange(len(images), device=place)[:, None, None]
     return images[image, :, rows, columns].permute(0, 3, 1, 2)
 
@@ -28,8 +29,8 @@ def random_window(images: Tensor, height: int, width: int, generator: torch.Gene
     Raises RuntimeError for a window larger than the images.
     """
     count, _, full_height, full_width = images.shape
-    top = torch.randint(full_height - height + 1, (count,), generator=generator)
-    left = torch.randint(full_width - width + 1, (count,), generator=generator)
+    draw = partial(torch.randint, generator=generator, device=generator.device)
+    top, left = (draw(rest + 1, (count,)) for rest in (full_height - height, full_width - width))
     return windows(images, top, left, height, width)
 
 
@@ -40,13 +41,13 @@ def random_crop(images: Tensor, padding: int, generator: torch.Generator) -> Ten
     """
     count, _, height, width = images.shape
     padded = F.pad(images, (padding, padding, padding, padding))
-    top, left = torch.randint(2 * padding + 1, (2, count), generator=generator)
+    top, left = torch.randint(2 * padding + 1, (2, count), generator=generator, device=generator.device)
     return windows(padded, top, left, height, width)
 
 
 def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
     """(N, C, H, W) -> the same shape: each image mirrored left to right with probability 1/2."""
-    mirrored = torch.rand(len(images), 1, 1, 1, generator=generator) < 0.5
+    mirrored = torch.rand(len(images), 1, 1, 1, generator=generator, device=generator.device) < 0.5
     return torch.where(mirrored.to(images.device), images.flip(3), images)
 
 

@@ -2,9 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from tqdm import tqdm
 from labutils.augment import Augmentation
 from labutils.data import ImageData
 from labutils.devices import choose_device, near
+from labutils.graphs import CapturedStep, captured
 
 Schedule = Callable[[int, int], float]
 STEPS_BETWEEN_LOOKS = 100  # at the loss, where a look makes a GPU or another process wait
@@ -69,6 +70,9 @@ class Trainer:
     ``wrap`` makes of the model, once it is on its device, what is called to train it: its compiled or its distributed
     form. Of ``world`` processes, each trains on its own share of every batch.
 
+    With ``capture``, a step on a GPU that holds all images, in one process, is one CUDA graph: ``is_captured`` says
+    whether. ``augment`` and the model then have to do the same in every step, without ``.item()``.
+
     Whether the loss is still finite is looked at after every step on a processor, and after every 100 steps and at the
     epoch's end on a GPU or with several processes, which would have to wait for it.
 
@@ -90,6 +94,7 @@ class Trainer:
         seed: int,
         device: str,
         autocast: bool = False,
+        capture: bool = False,
         wrap: Callable[[nn.Module], nn.Module] = lambda model: model,
         rank: int = 0,
         world: int = 1,
@@ -99,50 +104,82 @@ class Trainer:
         if smallest < world:
             raise ValueError(f"a batch of {smallest} images can't be shared by {world} processes: change batch_size.")
         self.device = choose_device(device)
-        self.model, self.data, self.epochs = model, data, epochs
+        self.model, self.data, self.epochs = model, _near(data, self.device), epochs
         nn.utils.convert_conv2d_weight_memory_format(model.to(self.device), torch.channels_last)
-        self.images, self.labels = (near(part, self.device) for part in (data.train_images, data.train_labels))
+        self.images, self.labels = self.data.train_images, self.data.train_labels
         self.batch_size, self.augment = batch_size, augment
         self.steps = epochs * math.ceil(count / batch_size)
         self.lr, self.schedule = lr, schedule
-        self.optimizer = torch.optim.SGD(model.parameters(), lr, momentum, weight_decay=weight_decay, fused=True)
         self.order = torch.Generator().manual_seed(seed)
-        self.autocast = partial(torch.autocast, self.device.type, torch.bfloat16) if autocast else nullcontext
+        self.noise = torch.Generator(self.images.device)
+        self.autocast = nullcontext
+        if autocast:  # a weight is used once a step, so there is nothing to cache
+            self.autocast = partial(torch.autocast, self.device.type, torch.bfloat16, cache_enabled=False)
         self.forward = wrap(model)
         self.rank, self.world = rank, world
         self.history = History()
+        self.totals = torch.zeros(2, device=self.device)  # the sum of the losses, the number of wrong answers
+        self.on_stream: Callable[[], AbstractContextManager[Any]] = nullcontext
+        self.step: Callable[[Tensor], None] = self._train_step
+        self.rate: Tensor | None = None  # None: the optimizer has a number
+        if capture and self.images.is_cuda and world == 1:
+            stream = torch.cuda.Stream()
+            stream.wait_stream(torch.cuda.current_stream())
+            self.on_stream = partial(torch.cuda.stream, stream)
+            self.step = CapturedStep(self._train_step, partial(captured, generator=self.noise, stream=stream))
+            self.rate = torch.tensor(lr, device=self.device)
+        rate = lr if self.rate is None else self.rate
+        self.optimizer = torch.optim.SGD(model.parameters(), rate, momentum, weight_decay=weight_decay, fused=True)
+
+    @property
+    def is_captured(self) -> bool:
+        """Whether steps are CUDA graphs, as far as is known by now."""
+        return isinstance(self.step, CapturedStep) and self.step.works
 
     def run_epoch(self, advance: Callable[[int], object] = lambda images: None) -> None:
         """Train for an epoch, test, and append to ``history``. ``advance(images)`` is called after each step.
 
         Raises FloatingPointError where the training loss is not finite.
         """
+        for images in self.steps_of_an_epoch():
+            advance(images)
+
+    def steps_of_an_epoch(self) -> Iterator[int]:
+        """The same step by step, so that several trainers can take turns: the number of images of each."""
         start = time.perf_counter()
         history, count = self.history, len(self.images)
         step = len(history.lr) * math.ceil(count / self.batch_size)
-        totals = torch.zeros(2, device=self.device)  # the sum of the losses, the number of wrong answers
         look_every = 1 if self.device.type == "cpu" and self.world == 1 else STEPS_BETWEEN_LOOKS
         self.model.train()
-        shuffled = torch.randperm(count, generator=self.order).to(self.images.device)
-        noise = self._generator_of_this_process()
+        rate = self.lr
+        with self.on_stream():
+            self.totals.zero_()
+            shuffled = torch.randperm(count, generator=self.order).to(self.images.device)
+            self.noise = self._generator_of_this_process()
         for batch in shuffled.split(self.batch_size):
-            self.optimizer.param_groups[0]["lr"] = self.lr * self.schedule(step, self.steps)
-            totals += self._train_step(batch, noise)
-            step += 1
-            if step % look_every == 0:
-                self._finite_totals(totals)
-            advance(len(batch))
-        loss_sum, wrong = self._finite_totals(totals)
-        history.train_loss.append(loss_sum / count)
-        history.train_error.append(100 * wrong / count)
-        history.test_error.append(evaluate(self.model, self.data, "test")[1])
+            rate = self.lr * self.schedule(step, self.steps)
+            with self.on_stream():
+                self._set_rate(rate)
+                self.step(batch)
+                step += 1
+                if step % look_every == 0:
+                    self._finite_totals()
+            yield len(batch)
+        with self.on_stream():
+            loss_sum, wrong = self._finite_totals()
+            history.train_loss.append(loss_sum / count)
+            history.train_error.append(100 * wrong / count)
+            history.test_error.append(self._test_error())
         history.seconds.append((history.seconds or [0.0])[-1] + time.perf_counter() - start)
-        history.lr.append(self.optimizer.param_groups[0]["lr"])
+        history.lr.append(rate)
 
-    def _train_step(self, batch: Tensor, noise: torch.Generator) -> Tensor:
-        """One step on this process's share of the batch: its sum of losses and number of wrong answers, (2,)."""
+    def _train_step(self, batch: Tensor) -> None:
+        """One step on this process's share of the batch (N,), int64, which is where the images are.
+
+        Losses and wrong answers are added to ``totals``. Nothing leaves the device.
+        """
         share = batch[self.rank :: self.world]
-        images = self.images[share] if self.augment is None else self.augment(self.images[share], noise)
+        images = self.images[share] if self.augment is None else self.augment(self.images[share], self.noise)
         labels = self.labels[share].to(self.device)
         x = self.data.normalise(images.to(self.device)).contiguous(memory_format=torch.channels_last)
         with self.autocast():
@@ -151,10 +188,23 @@ class Trainer:
         self.optimizer.zero_grad()
         (loss * (len(share) * self.world / len(batch))).backward()  # DDP averages over processes, we over images
         self.optimizer.step()
-        return torch.stack([loss.detach() * len(share), (logits.argmax(1) != labels).sum()])
+        self.totals += torch.stack([loss.detach() * len(share), (logits.argmax(1) != labels).sum()])
 
-    def _finite_totals(self, totals: Tensor) -> tuple[float, float]:
-        """The epoch's totals so far, (2,), of all processes. Raises FloatingPointError if the loss is not finite."""
+    def _set_rate(self, rate: float) -> None:
+        if self.rate is not None:
+            self.rate.fill_(rate)
+            return
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def _test_error(self) -> float:
+        on_gpu = self.device.type == "cuda"
+        with self.autocast() if on_gpu else nullcontext():  # on a processor, tests stay in float32
+            return evaluate(self.model, self.data, "test")[1]
+
+    def _finite_totals(self) -> tuple[float, float]:
+        """The epoch's totals so far, of all processes. Raises FloatingPointError if the loss is not finite."""
+        totals = self.totals
         if self.world > 1:
             totals = totals.clone()
             dist.all_reduce(totals)
@@ -167,11 +217,11 @@ class Trainer:
         return loss_sum, wrong
 
     def _generator_of_this_process(self) -> torch.Generator:
-        """The source of this epoch's augmentation. Only one that no other process draws from keeps them different."""
-        if self.world == 1:
+        """The source of this epoch's augmentation, where the images are. No other process draws the same."""
+        if self.world == 1 and self.noise.device == self.order.device:
             return self.order
         origin = (self.order.initial_seed(), len(self.history.lr), self.rank)
-        return torch.Generator().manual_seed(int(np.random.SeedSequence(origin).generate_state(1)[0]))
+        return self.noise.manual_seed(int(np.random.SeedSequence(origin).generate_state(1)[0]))
 
     def state_dict(self) -> dict[str, Any]:
         """What ``load_state_dict`` of a trainer with the same settings needs in order to continue exactly here."""
@@ -187,6 +237,8 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.order.set_state(state["order"])
+        if self.rate is not None:
+            self.optimizer.param_groups[0]["lr"] = self.rate  # and not the loaded copy
         self.history = History(**state["history"])
 
 
@@ -241,7 +293,13 @@ def fit(
     return history
 
 
-@torch.no_grad()
+def _near(data: ImageData, device: torch.device) -> ImageData:
+    """The same images, as far as they fit on the device."""
+    tensors = {name: value for name, value in vars(data).items() if isinstance(value, Tensor)}
+    return replace(data, **{name: near(tensor, device) for name, tensor in tensors.items()})
+
+
+@torch.inference_mode()
 def evaluate(model: nn.Module, data: ImageData, part: Literal["train", "test"] = "test") -> tuple[float, float]:
     """Mean cross-entropy (nats) and error (percent) in evaluation mode, of a model (N, C, H, W) -> (N, classes).
 
@@ -251,11 +309,12 @@ def evaluate(model: nn.Module, data: ImageData, part: Literal["train", "test"] =
     place = next(model.parameters()).device
     was_training = model.training
     model.eval()
-    loss_sum, wrong = 0.0, 0
+    parts: list[Tensor] = []  # of the images, each with its sum of losses and number of wrong answers
     at_once = min(1000, max(1, 1000 * 3 * 32 * 32 // images[0].numel()))  # large images need large activations
-    for index in torch.arange(len(images)).split(at_once):
+    for index in torch.arange(len(images), device=images.device).split(at_once):
         logits, target = model(data.normalise(images[index].to(place))), labels[index].to(place)
-        loss_sum += F.cross_entropy(logits, target, reduction="sum").item()
-        wrong += int((logits.argmax(1) != target).sum())
+        loss = F.cross_entropy(logits, target, reduction="sum")
+        parts.append(torch.stack([loss, (logits.argmax(1) != target).sum()]))
     model.train(was_training)
-    return loss_sum / len(images), 100 * wrong / len(images)
+    losses, wrong = zip(*torch.stack(parts).tolist(), strict=True)  # a GPU is waited for once
+    return sum(losses) / len(images), 100 * sum(wrong) / len(images)

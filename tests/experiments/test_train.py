@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,8 @@ def test_names_and_shortcuts(arguments: list[str], name: str, shortcut: str | No
         (["--model=resnet50", "--shortcut=A"], "--shortcut is for CIFAR nets only"),
         (["--model=cifar-20", "--image-size=64"], "--image-size is not for CIFAR nets"),
         (["--model=cifar-20", "--epochs=0"], "must be at least 1"),
+        (["--model=cifar-20", "--seeds=0,one"], "--seeds takes whole numbers with commas between them"),
+        (["--model=cifar-20", "--seeds=0,1", "--name=mine"], "--name is for a single run"),
     ],
 )
 def test_a_command_that_makes_no_sense_is_refused(
@@ -188,6 +191,36 @@ def test_the_seed_decides_the_outcome(run: Run) -> None:
     first, second, other = (run.checkpoint(f"run{number}")["trainer"]["model"] for number in range(3))
     assert same(first, second)
     assert not same(first, other)
+
+
+def test_several_seeds_give_the_runs_that_each_gives_alone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where their steps take turns, as they do where steps are CUDA graphs."""
+    train.main([*run.arguments, "--seed=3", "--name=alone-seed3"])
+    alone = run.checkpoint("alone-seed3")["trainer"]
+    for captured in (False, True):
+        monkeypatch.setattr(Trainer, "is_captured", captured)
+        train.main([*run.arguments, "--seeds=0,3"])
+        together = run.checkpoint("residual-8-seed3")["trainer"]
+        assert same(alone["model"], together["model"])
+        assert alone["history"]["train_loss"] == together["history"]["train_loss"]
+        record = json.loads((run.folder / "residual-8-seed3.json").read_text(encoding="utf-8"))
+        assert problems_of_a_training_record(record, of_the_project=False) == []
+        assert record["runs_in_turns"] == (2 if captured else 1)
+        for seed in (0, 3):
+            (run.folder / f"residual-8-seed{seed}.pt").unlink()
+            (run.folder / f"residual-8-seed{seed}.json").unlink()
+
+
+def test_works_take_turns_until_each_is_done() -> None:
+    taken: list[str] = []
+
+    def work(name: str, steps: int) -> Iterator[None]:
+        for _ in range(steps):
+            taken.append(name)
+            yield
+
+    train.in_turns([work("a", 1), work("b", 3), work("c", 2)])
+    assert "".join(taken) == "abcbcb"
 
 
 def test_a_checkpoint_is_not_overwritten_unasked(run: Run) -> None:
