@@ -46,6 +46,25 @@ def kind(run: dict[str, Any]) -> str:
     return {None: "plain", "A": "residual"}.get(run["settings"]["shortcut"], f"residual, {run['settings']['shortcut']}")
 
 
+def protocol(run: dict[str, Any]) -> dict[str, Any]:
+    """How a record of trainings() was made, but for its network and its seed: equal where errors can be compared.
+
+    The warm-up is left out with the network, since its depth decides on it.
+    """
+    of_the_network = ("model", "depth", "shortcut", "seed", "warmup_steps")
+    settings = {name: value for name, value in run["settings"].items() if name not in of_the_network}
+    return settings | {"hardware": run["hardware"], "torch": run["versions"]["torch"], "code": run["git_commit"]}
+
+
+def command(run: dict[str, Any]) -> str:
+    """What makes a run like that of a record of trainings(), said at the root of a clone."""
+    settings = run["settings"]
+    words = ["python experiments/train.py", f"--model {settings['model']}"]
+    words += [f"--shortcut {settings['shortcut'] or 'none'}", f"--seed {settings['seed']}"]
+    words += [f"--epochs {settings['epochs']}", f"--precision {settings['precision'].split()[0]}"]
+    return " ".join(words + ["--compile"] * settings["compiled"])
+
+
 def save(
     name: str,
     script: str,

@@ -4,16 +4,29 @@ import copy
 import json
 import math
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from experiments import train
 from experiments.margins import SEEDS_LINE, strictest_bounds
+from labutils import data, recorded
 from tests.conftest import ROOT
 
 KINDS = {"A": "residual", "B": "residual-b", None: "plain"}
+ANY_IMAGES = data.ImageData(  # as many as CIFAR-10 has, of one pixel
+    torch.zeros(50_000, 1, 1, 1, dtype=torch.uint8),
+    torch.zeros(50_000, dtype=torch.int64),
+    torch.zeros(1, 1, 1, 1, dtype=torch.uint8),
+    torch.zeros(1, dtype=torch.int64),
+    torch.zeros(1),
+    torch.ones(1),
+    ("one",),
+)
 RECORDS = sorted((ROOT / "experiments" / "runs").glob("*.json"))
 
 
@@ -67,6 +80,44 @@ def test_every_recorded_training_is_whole() -> None:
     trained = [record for record in records if record["script"] == "experiments/train.py"]
     problems = {record["name"]: problems_of_a_training_record(record, of_the_project=True) for record in trained}
     assert not any(problems.values()), problems
+
+
+@pytest.mark.parametrize("file", RECORDS, ids=[file.stem for file in RECORDS])
+def test_a_record_is_laid_out_as_a_script_writes_it(file: Path) -> None:
+    text = file.read_bytes().decode("utf-8")
+    assert text == json.dumps(json.loads(text), indent=1) + "\n"
+
+
+def test_the_recorded_trainings_differ_in_network_and_seed_alone() -> None:
+    """Otherwise the pages would put runs side by side that can't be compared."""
+    runs = recorded.trainings()
+    assert all(recorded.protocol(run) == recorded.protocol(runs[0]) for run in runs)
+    made = [(recorded.kind(run), run["settings"]["depth"], run["settings"]["seed"]) for run in runs]
+    seeds = {seed for *_, seed in made}
+    assert sorted(made) == sorted((kind, depth, seed) for kind, depth in {one[:2] for one in made} for seed in seeds)
+    assert {one[:2] for one in made} >= {(kind, depth) for kind in ("plain", "residual") for depth in (20, 56)}
+
+
+@pytest.mark.parametrize("run", recorded.trainings(), ids=lambda run: run["name"])
+def test_the_command_beside_a_run_asks_for_its_settings(run: dict[str, Any]) -> None:
+    options = train.parse(shlex.split(recorded.command(run))[2:])
+    asked = train.describe(options, ANY_IMAGES, "", options.precision == "bfloat16", world=1)
+    of_the_images = ("data", "data_sha256", "image_size")
+    assert {name: asked[name] for name in asked if name not in of_the_images} == {
+        name: value for name, value in run["settings"].items() if name not in of_the_images
+    }
+    assert options.name == run["name"]
+
+
+@pytest.mark.parametrize("name", [name for name in recorded.names() if name.startswith("lesions-")])
+def test_recorded_lesions_are_of_a_recorded_training(name: str) -> None:
+    lesions, trained = recorded.load(name), recorded.load(name.removeprefix("lesions-"))
+    assert lesions["settings"] == trained["settings"]
+    assert lesions["git_commit"] == trained["git_commit"]
+    blocks = (trained["settings"]["depth"] - 2) // 6
+    places = [f"layer{stage}.{position}" for stage in (1, 2, 3) for position in range(blocks)]
+    assert list(lesions["results"]["without"]) == places
+    assert lesions["results"]["whole"] == pytest.approx(trained["results"]["test_error"][-1], abs=0.1)
 
 
 GOOD = {

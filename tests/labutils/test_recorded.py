@@ -3,6 +3,7 @@
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,31 @@ def test_where_the_disk_is_full_the_record_there_is_kept(tmp_path: Path) -> None
         recorded.save("run", "script.py", {}, "after" * 1000, folder=tmp_path, made=MADE)
     assert json.loads(file.read_text(encoding="utf-8"))["results"] == "before"
     assert list(tmp_path.iterdir()) == [file]
+
+
+def training(**settings: object) -> dict[str, Any]:
+    """The head of a record of a training."""
+    usual = {"model": "cifar-20", "depth": 20, "shortcut": "A", "seed": 0, "epochs": 3, "warmup_steps": 0}
+    usual |= {"precision": "bfloat16 autocast", "compiled": True}
+    made = {"hardware": "a card", "versions": {"torch": "2"}, "git_commit": "a" * 40}
+    return {"settings": usual | settings} | made
+
+
+def test_networks_and_seeds_share_a_protocol_and_all_else_is_part_of_it() -> None:
+    protocol = recorded.protocol(training())
+    deep = training(model="cifar-110", depth=110, shortcut=None, seed=1, warmup_steps=400)
+    assert recorded.protocol(deep) == protocol
+    others = [training(epochs=4), training(precision="float32"), training(compiled=False)]
+    others += [training() | {"hardware": "another"}, training() | {"git_commit": "b" * 40}]
+    others += [training() | {"versions": {"torch": "3"}}]
+    assert all(recorded.protocol(other) != protocol for other in others)
+
+
+def test_a_command_says_what_a_training_was_made_with() -> None:
+    start = "python experiments/train.py --model cifar-20 --shortcut"
+    assert recorded.command(training()) == f"{start} A --seed 0 --epochs 3 --precision bfloat16 --compile"
+    plain = training(shortcut=None, seed=2, precision="float32", compiled=False)
+    assert recorded.command(plain) == f"{start} none --seed 2 --epochs 3 --precision float32"
 
 
 def git(folder: Path, *arguments: str) -> str:
