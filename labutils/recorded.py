@@ -47,13 +47,12 @@ def kind(run: dict[str, Any]) -> str:
 
 
 def protocol(run: dict[str, Any]) -> dict[str, Any]:
-    """How a record of trainings() was made, but for its network and its seed: equal where errors can be compared.
+    """The settings of a record of trainings(), but for its network and its seed: equal where errors can be compared.
 
     The warm-up is left out with the network, since its depth decides on it.
     """
     of_the_network = ("model", "depth", "shortcut", "seed", "warmup_steps")
-    settings = {name: value for name, value in run["settings"].items() if name not in of_the_network}
-    return settings | {"hardware": run["hardware"], "torch": run["versions"]["torch"], "code": run["git_commit"]}
+    return {name: value for name, value in run["settings"].items() if name not in of_the_network}
 
 
 def command(run: dict[str, Any]) -> str:
