@@ -27,7 +27,9 @@ class Base(blocks.Block):
         return x + self.branch(x)
 
 
-SHARED = blocks.programs(Base)
+SHARED = blocks.programs(
+    Base, expected={"first_relu_is_relu6": ("details", "The first ReLU has an upper end; a ReLU has none.")}
+)
 
 
 @wrong("output in training", "The branch is missing: its parameters are there, but no convolution.")

@@ -207,7 +207,7 @@ def input_overwritten() -> type[nn.Module]:
     return Shortcut
 
 
-@wrong("output in training", "forward draws random numbers, which nothing asks for.")
+@wrong("both modes", "forward draws random numbers, which nothing asks for.")
 def drawn() -> type[nn.Module]:
     class Shortcut(Base):
         def forward(self, x: Tensor) -> Tensor:
@@ -216,7 +216,7 @@ def drawn() -> type[nn.Module]:
     return Shortcut
 
 
-@wrong("output in evaluation", "In evaluation mode the pixels are averaged; option A picks every stride-th one.")
+@wrong("both modes", "In evaluation mode the pixels are averaged; option A picks every stride-th one.")
 def averaged_in_evaluation() -> type[nn.Module]:
     class Shortcut(Base):
         def pick(self, x: Tensor) -> Tensor:

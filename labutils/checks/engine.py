@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from labutils.checks.comparison import EXACT
 from labutils.checks.probes import Facts
 from labutils.checks.result import CheckResult, Result
 from labutils.checks.transport import Failure, Local, TimeUp, Transport
@@ -235,7 +236,8 @@ def fingerprint(exam: Exam) -> Iterator[str | float]:
     """Numbers and words that tell wrong programs apart, one by one. Raises TimeUp.
 
     First come facts about the learner's objects at the cases that the exercise names: a tensor gives its shape and
-    three sums over its values. The last word stands for all that rejects them: checks, cases, how the sentences begin.
+    three sums over its values, and one of float64 over how far they are from the reference's, so that small faults
+    differ. The last word stands for all that rejects them: checks, cases, how the sentences begin.
     """
     for case in exam.exercise.fingerprinted or exam.exercise.cases:
         for probe, names in exam.exercise.fingerprint.items():
@@ -245,11 +247,21 @@ def fingerprint(exam: Exam) -> Iterator[str | float]:
                 yield _words(failure)
             else:
                 for name in names:
-                    yield from _marks(facts[name])
+                    yield from _marks(_apart(facts[name], exam, probe, case, name))
     table = {
         check: {call: _beginning(message) for call, message in said.items()} for check, said in rejecting(exam).items()
     }
     yield hashlib.sha256(json.dumps(table, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _apart(value: Any, exam: Exam, probe: str, case: Case, name: str) -> Any:
+    """A tensor of float64 relative to the reference's, in units of what is still held for equal; else the value."""
+    if not isinstance(value, Tensor) or value.dtype != torch.float64:
+        return value
+    expected = exam.expected(probe, case)[name]
+    if value.shape != expected.shape:
+        return value
+    return (value - expected) / (EXACT * expected.abs().max().clamp(min=1e-3))
 
 
 def _beginning(message: str) -> str:

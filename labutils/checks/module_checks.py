@@ -216,12 +216,8 @@ def details(points: int, cases: tuple[Case, ...] | None = None, explanatory: boo
             raise Failure(failure.kind, words, failure.raised) from None
         if double != "float64":
             return f"after .double(), for an input of float64, expected an output of float64, got one of {double}"
-        try:
-            device = exam.seen("elsewhere", case)["device"]
-        except Failure as failure:
-            raise Failure(failure.kind, f"on another device than the CPU, {failure}", failure.raised) from None
-        if device != "meta":
-            return f"on another device than the CPU, the output should be on it as well, but it is on the {device}"
+        if case in exam.exercise.cases[:2] and (problem := _elsewhere(exam, case)):
+            return problem
         problem = ""
         for detail, words in DETAILS.items():
             problem = compare(exam, case, "exact", detail, EXACT)
@@ -230,6 +226,17 @@ def details(points: int, cases: tuple[Case, ...] | None = None, explanatory: boo
         return problem
 
     return Check("details", points, judge, DETAILED, NUMERIC, cases, explanatory)
+
+
+def _elsewhere(exam: Exam, case: Case) -> str:
+    """What is wrong with the output on another device than the CPU, in words, or ""."""
+    try:
+        device = exam.seen("elsewhere", case)["device"]
+    except Failure as failure:
+        raise Failure(failure.kind, f"on another device than the CPU, {failure}", failure.raised) from None
+    if device == "meta":
+        return ""
+    return f"on another device than the CPU, the output should be on it as well, but it is on the {device}"
 
 
 def gradients(points: int, asked: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:

@@ -19,6 +19,6 @@ EXERCISE = blocks.exercise(
     "follows.",
     numerics="The branch is 1x1, BN, ReLU, 3x3 with the stride, BN, ReLU, 1x1, BN. A projection is a 1x1 with the "
     "stride and a BN. A ReLU follows the addition.",
-    decisive=("output in training", "details", "gradients", "running statistics", "state_dict"),
+    decisive=("parameter count", "output in training", "details", "gradients", "running statistics", "state_dict"),
     requires=("residual-block",),
 )

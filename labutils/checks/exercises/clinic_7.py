@@ -16,6 +16,6 @@ EXERCISE = blocks.exercise(
     "else. No convolution has a bias.",
     shortcut="Where the stride is 1 and the channels are equal, the input itself is added, and a ReLU follows.",
     numerics="The branch is 3x3 with the stride, BN, ReLU, 3x3, BN; a ReLU follows the addition.",
-    decisive=("output in training", "details", "gradients", "running statistics", "state_dict"),
+    decisive=("parameter count", "output in training", "details", "gradients", "running statistics", "state_dict"),
     all_or_nothing=True,
 )

@@ -18,6 +18,6 @@ EXERCISE = small_nets.exercise(
     ),
     maps="The strides are those of SmallResNet: 2 in the first convolution of stages 2 and 3.",
     numerics="The layers are joined as in SmallResNet, with BN and ReLU after each convolution.",
-    decisive=("refuses", "output in training", "details", "gradients", "running statistics"),
+    decisive=("refuses", "parameter count", "output in training", "details", "gradients", "running statistics"),
     requires="small-resnet",
 )

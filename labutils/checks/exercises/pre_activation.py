@@ -17,5 +17,5 @@ EXERCISE = blocks.exercise(
     silent="x",
     numerics="a is relu(bn1(x)), the branch is conv2(relu(bn2(conv1(a)))), a projection reads a, and nothing follows "
     "the addition.",
-    decisive=("output in training", "details", "gradients", "running statistics"),
+    decisive=("parameter count", "output in training", "details", "gradients", "running statistics"),
 )

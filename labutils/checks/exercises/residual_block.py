@@ -16,5 +16,5 @@ EXERCISE = blocks.exercise(
     "not 1 or the channels differ.",
     shortcut="Where the stride is 1 and the channels are equal, the input itself is added, and a ReLU follows.",
     numerics="The branch is 3x3, BN, ReLU, 3x3, BN, with the stride on the first 3x3; a ReLU follows the addition.",
-    decisive=("output in training", "details", "gradients", "running statistics", "state_dict"),
+    decisive=("parameter count", "output in training", "details", "gradients", "running statistics", "state_dict"),
 )

@@ -24,6 +24,6 @@ EXERCISE = blocks.exercise(
     shortcut="Where the stride is 1 and the channels are equal, the input itself is added, and a ReLU follows.",
     numerics="The branch is 1x1, BN, ReLU, grouped 3x3 with the stride, BN, ReLU, 1x1, BN. A projection is a 1x1 "
     "with the stride and a BN. A ReLU follows the addition.",
-    decisive=("output in training", "details", "gradients", "running statistics", "state_dict"),
+    decisive=("parameter count", "output in training", "details", "gradients", "running statistics", "state_dict"),
     requires=("bottleneck",),
 )

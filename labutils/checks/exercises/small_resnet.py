@@ -19,6 +19,6 @@ EXERCISE = small_nets.exercise(
     maps="The stride is 2 in the first block of stages 2 and 3, and 1 everywhere else; the stem has no pooling.",
     numerics="The stem is 3x3, BN, ReLU; three stages of residual blocks follow, then the average over the map and a "
     "linear layer.",
-    decisive=("refuses", "output in training", "details", "gradients", "running statistics"),
+    decisive=("refuses", "parameter count", "output in training", "details", "gradients", "running statistics"),
     requires="residual-block",
 )

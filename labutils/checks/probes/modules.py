@@ -1,5 +1,7 @@
 """Probes of modules: what a class, or a function that returns a module, builds."""
 
+import copy
+
 import torch
 
 from .fill import fill, noise
@@ -104,7 +106,7 @@ def elsewhere(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Fa
     they are about tensors of two devices.
     """
     try:
-        model = made(objects, args).eval().to("meta")
+        model = copy.deepcopy(made(objects, args)).eval().to("meta")  # other modules may share its layers
         with torch.no_grad():
             return {"device": output_of(model, noise(input_shape, salt).to("meta")).device.type}
     except Exception as error:

@@ -160,11 +160,16 @@ def silenced(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Fac
 
 
 @probe
-def as_made(objects: Objects, args: Args, input_shape: Shape, salt: int, scale: float = 1) -> Facts:
+def as_made(
+    objects: Objects, args: Args, input_shape: Shape, salt: int, scale: float = 1, training: bool = True
+) -> Facts:
     """Output and input gradient of a module whose parameters and buffers are as they were made."""
-    model = made(objects, args)
+    model = made(objects, args).train(training)
     x = (scale * noise(input_shape, salt)).requires_grad_()
+    before = random_states()
     y = output_of(model, x * 1)
+    drew = random_states() != before
     if y.requires_grad:
         (y * noise(tuple(y.shape), salt + 1)).sum().backward()
-    return {"output": y.detach(), "input_gradient": torch.zeros_like(x) if x.grad is None else x.grad}
+    gradient = torch.zeros_like(x) if x.grad is None else x.grad
+    return {"output": y.detach(), "input_gradient": gradient, "drew": drew}
