@@ -148,16 +148,6 @@ def input_changed_in_training(base: Base) -> Base:
     return Own
 
 
-@wrong("details", "A tensor is made on the CPU whatever the input's device is, so that a GPU can't add it.")
-def zeros_on_the_cpu(base: Base) -> Base:
-    class Own(base):
-        def branch(self, x: Tensor) -> Tensor:
-            out = super().branch(x)
-            return out + torch.zeros(out.shape, dtype=out.dtype)
-
-    return Own
-
-
 @right
 def passes_counted(base: Base) -> Base:
     class Own(base):

@@ -47,7 +47,8 @@ def random_crop(images: Tensor, padding: int, generator: torch.Generator) -> Ten
 
 def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
     """(N, C, H, W) -> the same shape: each image mirrored left to right with probability 1/2."""
-    mirrored = torch.rand(len(images), 1, 1, 1, generator=generator, device=generator.device) < 0.5
+    shape, place = (len(images), 1, 1, 1), generator.device
+    mirrored = torch.rand(shape, generator=generator, device=place) < 0.5
     return torch.where(mirrored.to(images.device), images.flip(3), images)
 
 

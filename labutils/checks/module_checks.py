@@ -26,8 +26,8 @@ NUMERIC = ("shape", "parameter count")  # without these, no numbers are compared
 NO_CHANCE = "Nothing in it is drawn at random: the same weights and the same input give the same output."
 RUNNING = "In evaluation mode, every BN uses its running statistics."
 DETAILED = (
-    "It also computes in float64 and on another device than the CPU, a ReLU lets all that is positive through and "
-    "nothing else, and BN's eps is PyTorch's default, 1e-5."
+    "It also computes in float64, a ReLU lets all that is positive through and nothing else, and BN's eps is PyTorch's "
+    "default, 1e-5."
 )
 DETAILS = {
     "usual": "in float64",
@@ -216,8 +216,6 @@ def details(points: int, cases: tuple[Case, ...] | None = None, explanatory: boo
             raise Failure(failure.kind, words, failure.raised) from None
         if double != "float64":
             return f"after .double(), for an input of float64, expected an output of float64, got one of {double}"
-        if case in exam.exercise.cases[:2] and (problem := _elsewhere(exam, case)):
-            return problem
         problem = ""
         for detail, words in DETAILS.items():
             problem = compare(exam, case, "exact", detail, EXACT)
@@ -226,17 +224,6 @@ def details(points: int, cases: tuple[Case, ...] | None = None, explanatory: boo
         return problem
 
     return Check("details", points, judge, DETAILED, NUMERIC, cases, explanatory)
-
-
-def _elsewhere(exam: Exam, case: Case) -> str:
-    """What is wrong with the output on another device than the CPU, in words, or ""."""
-    try:
-        device = exam.seen("elsewhere", case)["device"]
-    except Failure as failure:
-        raise Failure(failure.kind, f"on another device than the CPU, {failure}", failure.raised) from None
-    if device == "meta":
-        return ""
-    return f"on another device than the CPU, the output should be on it as well, but it is on the {device}"
 
 
 def gradients(points: int, asked: str, cases: tuple[Case, ...] | None = None, explanatory: bool = False) -> Check:

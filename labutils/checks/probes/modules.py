@@ -1,7 +1,5 @@
 """Probes of modules: what a class, or a function that returns a module, builds."""
 
-import copy
-
 import torch
 
 from .fill import fill, noise
@@ -96,25 +94,6 @@ def double(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts
     """The output's type for a module and an input of float64."""
     with torch.no_grad(), in_float64(prepared(objects, args, input_shape, salt).eval()) as model:
         return {"type": kind_of_numbers(output_of(model, noise(input_shape, salt).double()))}
-
-
-@probe
-def elsewhere(objects: Objects, args: Args, input_shape: Shape, salt: int) -> Facts:
-    """Where the output is, for a module and an input on a device that is not the CPU.
-
-    There are no numbers on it, so it says nothing of a module that needs to know some. Its own errors are raised where
-    they are about tensors of two devices.
-    """
-    try:
-        model = copy.deepcopy(made(objects, args)).eval().to("meta")  # other modules may share its layers
-        with torch.no_grad():
-            return {"device": output_of(model, noise(input_shape, salt).to("meta")).device.type}
-    except Exception as error:
-        if any(
-            words in str(error) for words in ("same device", "different devices", "expected device", "copy out of meta")
-        ):
-            raise
-        return {"device": "meta"}
 
 
 @probe
