@@ -5,8 +5,8 @@ import contextlib
 import torch
 from torch import Tensor
 
-from .fill import BOTH, VARIANCE, Layout, Piece, cut, fill, noise, piece_name, pieces_of
-from .prepared import Layouts, complete, in_float64, made, output_of, prepared, random_states, statistics_of
+from .fill import BOTH, VARIANCE, Layout, Piece, cut, noise, piece_name, pieces_of
+from .prepared import Layouts, complete, in_float64, made, output_of, prepared, random_states, with_statistics
 from .registry import Args, Facts, Objects, Shape, Unusable, probe
 
 
@@ -72,9 +72,7 @@ def evaluation(
     objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: Layouts = (), uniform: bool = False
 ) -> Facts:
     """Output in evaluation mode with running statistics that are not those of the batch, and what else happened."""
-    model = complete(objects, args, input_shape, salt)
-    names = statistics_of(model, input_shape, salt)
-    fill(model, salt, names, dict(layouts), uniform)
+    model, names = with_statistics(objects, args, input_shape, salt, layouts, uniform)
     x = noise(input_shape, salt)
     given = x.clone()
     statistics = {name: buffer.clone() for name, buffer in model.eval().named_buffers() if name in names}
@@ -103,9 +101,7 @@ def exact(
     ``usual`` is that of the usual input, ``large`` of one a million times as large, and ``faint`` that where all
     running variances are near the eps that is added to them.
     """
-    model = complete(objects, args, input_shape, salt)
-    statistics = statistics_of(model, input_shape, salt)
-    fill(model, salt, statistics, dict(layouts), uniform)
+    model, statistics = with_statistics(objects, args, input_shape, salt, layouts, uniform)
     x = noise(input_shape, salt).double()
     with torch.no_grad(), in_float64(model.eval()):
         outputs = {"usual": output_of(model, x.clone()).clone(), "large": output_of(model, 1e6 * x).clone()}
@@ -136,11 +132,9 @@ def running(
     objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: Layouts = (), uniform: bool = False
 ) -> Facts:
     """All running statistics after one pass in training mode, in one sorted row, and what a pass does to float32."""
-    model = complete(objects, args, input_shape, salt)
-    statistics = statistics_of(model, input_shape, salt)
-    fill(model, salt, statistics, dict(layouts), uniform)
+    model, statistics = with_statistics(objects, args, input_shape, salt, layouts, uniform)
     with torch.no_grad():
-        output_of(model.train(), noise(input_shape, salt))
+        output_of(model, noise(input_shape, salt))
     found = [buffer.flatten() for name, buffer in model.named_buffers() if name in statistics]
     return {"statistics": torch.cat(found).sort().values if found else torch.empty(0)}
 

@@ -48,9 +48,17 @@ def prepared(
     objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: Layouts = (), uniform: bool = False
 ) -> nn.Module:
     """A fresh module whose parameters and statistics have the values of :func:`fill`. Raises Unusable."""
+    return with_statistics(objects, args, input_shape, salt, layouts, uniform)[0]
+
+
+def with_statistics(
+    objects: Objects, args: Args, input_shape: Shape, salt: int, layouts: Layouts = (), uniform: bool = False
+) -> tuple[nn.Module, dict[str, str]]:
+    """The same module, and its buffers that are running statistics, with their roles."""
     model = complete(objects, args, input_shape, salt)
-    fill(model, salt, statistics_of(model, input_shape, salt), dict(layouts), uniform)
-    return model.train()
+    statistics = statistics_of(model, input_shape, salt)
+    fill(model, salt, statistics, dict(layouts), uniform)
+    return model.train(), statistics
 
 
 def statistics_of(model: nn.Module, input_shape: Shape, salt: int) -> dict[str, str]:
